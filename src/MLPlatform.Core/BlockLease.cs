@@ -1,0 +1,53 @@
+using System.Buffers;
+
+namespace MLPlatform.Core;
+
+/// <summary>
+/// A rented block of native memory. Whoever holds it disposes it exactly once; a second dispose and any use after it throw.
+/// Not thread-safe by itself: sharing needs a count of one's own.
+/// </summary>
+public sealed unsafe class BlockLease : MemoryManager<byte>
+{
+    private readonly BlockPool _pool;
+    private nint _address;
+
+    internal BlockLease(BlockPool pool, nint address, int length, int capacity)
+    {
+        _pool = pool;
+        _address = address;
+        Length = length;
+        Capacity = capacity;
+    }
+
+    /// <summary>Bytes asked for.</summary>
+    public int Length { get; }
+
+    /// <summary>Bytes charged to the budget; at least <see cref="Length"/>.</summary>
+    public int Capacity { get; }
+
+    public nint Address
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_address == 0, this);
+            return _address;
+        }
+    }
+
+    public void Dispose() => ((IDisposable)this).Dispose();
+
+    public override Span<byte> GetSpan() => new((void*)Address, Length);
+
+    public override MemoryHandle Pin(int elementIndex = 0) => new((byte*)Address + elementIndex);
+
+    public override void Unpin()
+    {
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        nint address = Interlocked.Exchange(ref _address, 0);
+        Invariant.That(address != 0, "a lease is returned once");
+        _pool.Return(this, address, Capacity);
+    }
+}

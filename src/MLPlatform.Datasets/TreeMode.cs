@@ -1,0 +1,8 @@
+namespace MLPlatform.Datasets;
+
+public enum TreeMode
+{
+    Live,
+    Listing,
+    Pinned,
+}
