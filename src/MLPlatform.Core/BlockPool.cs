@@ -113,15 +113,8 @@ public class BlockPool : IDisposable
     /// <summary>Called once per returned block.</summary>
     protected internal virtual void Return(BlockLease lease, nint address, int capacity)
     {
-        if (Volatile.Read(ref _disposed) != 0)
-        {
-            Free(address);
-            Budget.Return(capacity);
-            return;
-        }
-
         // A waiter needs the budget, not an idle block of some other size.
-        if (Budget.UsedBytes > Budget.LimitBytes - (Budget.LimitBytes / 8))
+        if (Volatile.Read(ref _disposed) != 0 || Budget.WaitingBytes > 0 || Budget.UsedBytes > Budget.LimitBytes - (Budget.LimitBytes / 8))
         {
             Free(address);
             Budget.Return(capacity);
@@ -130,6 +123,13 @@ public class BlockPool : IDisposable
 
         Interlocked.Add(ref _idleBytes, capacity);
         _free[ClassIndex(capacity)].Add(address);
+
+        // Somebody may have queued since the look above, and found this block not idle yet; the fence pairs with the one in MemoryBudget.
+        Interlocked.MemoryBarrier();
+        if (Budget.WaitingBytes > 0)
+        {
+            Trim(Budget.WaitingBytes);
+        }
     }
 
     private static int ClassBytes(int bytes)

@@ -13,6 +13,7 @@ public sealed class MemoryBudget
     private readonly LinkedList<Waiter> _waiters = new();
     private long _used;
     private long _peak;
+    private long _waiting;
 
     public MemoryBudget(long limitBytes)
     {
@@ -26,7 +27,10 @@ public sealed class MemoryBudget
 
     public long PeakBytes => Interlocked.Read(ref _peak);
 
-    /// <summary>Raised, off the lock and on the caller's thread, when a request does not fit: holders of idle memory should return some.</summary>
+    /// <summary>Bytes that queued callers wait for. While it is above zero, holders of idle memory should give it back, not keep it.</summary>
+    public long WaitingBytes => Interlocked.Read(ref _waiting);
+
+    /// <summary>Raised, off the lock and on the caller's thread, when a request has been queued because it does not fit: holders of idle memory should return some.</summary>
     public event Action<long>? Pressure;
 
     /// <returns>False when <paramref name="bytes"/> do not fit now or others wait already.</returns>
@@ -54,7 +58,6 @@ public sealed class MemoryBudget
             return ValueTask.CompletedTask;
         }
 
-        Pressure?.Invoke(bytes);
         Waiter waiter;
         lock (_lock)
         {
@@ -70,8 +73,13 @@ public sealed class MemoryBudget
 
             waiter = new Waiter(bytes);
             waiter.Node = _waiters.AddLast(waiter);
+            _waiting += bytes;
         }
 
+        // After queueing: memory that becomes idle between a look for idle memory and the queueing would otherwise be kept for ever.
+        // The fence pairs with the one in BlockPool.Return.
+        Interlocked.MemoryBarrier();
+        Pressure?.Invoke(bytes);
         return new ValueTask(WaitAsync(waiter, cancellationToken));
     }
 
@@ -118,6 +126,7 @@ public sealed class MemoryBudget
         while (_waiters.First is { } node && TryChargeUnsynchronized(node.Value.Bytes))
         {
             _waiters.RemoveFirst();
+            _waiting -= node.Value.Bytes;
             node.Value.Node = null;
             (ready ??= []).Add(node.Value);
         }
@@ -148,6 +157,7 @@ public sealed class MemoryBudget
             }
 
             _waiters.Remove(waiter.Node);
+            _waiting -= waiter.Bytes;
             waiter.Node = null;
             ready = AdmitUnsynchronized(); // Smaller requests may have stood behind it.
         }
