@@ -1,0 +1,80 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace MLPlatform.Datasets;
+
+/// <summary>Candidates for being forgotten, oldest first, with a cost each. Any thread may call it; it takes no other lock.</summary>
+internal sealed class ClockQueue<T>
+    where T : class
+{
+    private readonly Lock _lock = new();
+    private readonly Queue<Ticket> _queue = new();
+    private long _cost;
+
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _queue.Count == 0;
+            }
+        }
+    }
+
+    public Ticket Add(T item, int cost)
+    {
+        lock (_lock)
+        {
+            var ticket = new Ticket(item) { Cost = cost };
+            _queue.Enqueue(ticket);
+            _cost += cost;
+            return ticket;
+        }
+    }
+
+    /// <summary>Changes what a candidate costs; without effect once it was taken out.</summary>
+    public void Recost(Ticket ticket, int cost)
+    {
+        lock (_lock)
+        {
+            if (!ticket.IsTaken)
+            {
+                _cost += cost - ticket.Cost;
+                ticket.Cost = cost;
+            }
+        }
+    }
+
+    /// <summary>Takes out the oldest when all together cost more than <paramref name="limit"/>.</summary>
+    public bool TryTake(long limit, [NotNullWhen(true)] out T? item)
+    {
+        item = null;
+        if (Interlocked.Read(ref _cost) <= limit)
+        {
+            return false;
+        }
+
+        lock (_lock)
+        {
+            if (_cost <= limit || !_queue.TryDequeue(out Ticket? oldest))
+            {
+                return false;
+            }
+
+            oldest.IsTaken = true;
+            _cost -= oldest.Cost;
+            item = oldest.Item;
+            return true;
+        }
+    }
+
+    /// <summary>A place in the queue.</summary>
+    internal sealed class Ticket(T item)
+    {
+        public T Item { get; } = item;
+
+        public int Cost { get; set; }
+
+        public bool IsTaken { get; set; }
+    }
+}
