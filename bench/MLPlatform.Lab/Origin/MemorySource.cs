@@ -101,10 +101,11 @@ public sealed class MemorySource : IOriginSource
         return Store(bucket, new OriginObject(key, content.Length, etag, lastModified ?? _time.GetUtcNow(), storageClass), new MemoryBody(content));
     }
 
-    /// <summary>Adds an object whose bytes are <see cref="SyntheticContent"/> of its key, with no memory of their own.</summary>
-    public OriginObject AddSynthetic(string bucket, string key, long length, ulong seed = 0, DateTimeOffset? lastModified = null)
+    /// <summary>Adds an object whose bytes are <see cref="SyntheticContent"/>, with no memory of their own.</summary>
+    /// <param name="content">Names the bytes; null takes the key.</param>
+    public OriginObject AddSynthetic(string bucket, string key, long length, ulong seed = 0, DateTimeOffset? lastModified = null, string? content = null)
     {
-        long phase = SyntheticContent.PhaseOf(seed, key);
+        long phase = SyntheticContent.PhaseOf(seed, content ?? key);
         return Store(bucket, new OriginObject(key, length, SyntheticSource.ETagOf(phase, length), lastModified ?? _time.GetUtcNow()), new SyntheticBody(phase));
     }
 
