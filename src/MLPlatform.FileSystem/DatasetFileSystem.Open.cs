@@ -1,0 +1,80 @@
+using Microsoft.Win32.SafeHandles;
+using MLPlatform.Core;
+using MLPlatform.Datasets;
+using MLPlatform.Fuse;
+
+namespace MLPlatform.FileSystem;
+
+/// <summary>Opening files. In the files profile the kernel does it alone; in the shards profile each open decides who reads.</summary>
+public sealed partial class DatasetFileSystem
+{
+    public override void Open(in FuseRequest request, int flags)
+    {
+        if (_openFiles is null)
+        {
+            request.ReplyError(Errno.ENOSYS);
+            return;
+        }
+
+        // Opening the local file may touch a disk, or a network behind it: not on a session thread.
+        FuseRequest later = request;
+        ThreadPool.UnsafeQueueUserWorkItem(static state => state.Self.OpenSlow(state.Request), (Self: this, Request: later), preferLocal: false);
+    }
+
+    public override void Release(in FuseRequest request, ulong handle)
+    {
+        // Answered first: nobody waits for what comes after, and closing a backing id may.
+        request.ReplyOk();
+        if (_openFiles is not null && _openFiles.Close(request.Inode, out int backingId))
+        {
+            _reader.Close(request.Inode);
+            if (backingId > 0)
+            {
+                Session!.CloseBacking(backingId);
+            }
+        }
+    }
+
+    private void OpenSlow(FuseRequest request)
+    {
+        try
+        {
+            FileVersion file = _tree.GetFile(request.Inode)
+                ?? throw new CacheException(CacheError.VersionChanged, $"Inode {request.Inode} is of no file in this dataset.");
+            int backingId = _openFiles!.Open(request.Inode, () => Register(file));
+
+            // Inodes stand for immutable versions, so pages of earlier opens stay right. NoFlush: there is nothing to flush.
+            FuseOpenFlags how = backingId > 0 ? FuseOpenFlags.Passthrough : FuseOpenFlags.KeepCache;
+            request.ReplyOpen(0, how | FuseOpenFlags.NoFlush, backingId);
+            AccessLog.Write(request, Errno.None);
+        }
+        catch (Exception e) // The kernel waits for ever on a request without a reply.
+        {
+            Fail(request, request.Inode, e);
+        }
+    }
+
+    /// <summary>A backing id where the store is a local disk and the kernel agrees, else 0.</summary>
+    private int Register(FileVersion file)
+    {
+        if (!_options.Passthrough || !Session!.Capabilities.Passthrough || file.Object.Size == 0)
+        {
+            return 0;
+        }
+
+        using SafeFileHandle? local = file.Store.OpenLocal(file.Object);
+        if (local is null)
+        {
+            return 0;
+        }
+
+        Errno errno = Session.OpenBacking(local, out int backingId);
+        if (errno != Errno.None)
+        {
+            MountLog.PassthroughRefused(_logger, file.DisplayUri, errno.ToString());
+            return 0;
+        }
+
+        return backingId;
+    }
+}

@@ -1,0 +1,58 @@
+using System.Runtime.CompilerServices;
+using MLPlatform.Client;
+using MLPlatform.Datasets;
+using MLPlatform.Fuse;
+
+namespace MLPlatform.FileSystem;
+
+/// <summary>Reading bytes: at hand, answered on the spot without a copy; else fetched and answered later.</summary>
+public sealed partial class DatasetFileSystem
+{
+    public override void Read(in FuseRequest request, ulong handle, long offset, int count)
+    {
+        if (_reader.TryRead(request.Inode, offset, count, out ReadLease lease))
+        {
+            Answer(request, lease, offset);
+            return;
+        }
+
+        // A method of its own, so that a hit does not pay for the closure.
+        ReadLater(request, offset, count);
+    }
+
+    private void Answer(in FuseRequest request, ReadLease lease, long offset)
+    {
+        using (lease)
+        {
+            request.ReplySegments(lease.Segments, lease.Length);
+            AccessLog.WriteRead(request, offset, lease.Length);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReadLater(in FuseRequest request, long offset, int count)
+    {
+        FileVersion? file = _tree.GetFile(request.Inode);
+        if (file is null)
+        {
+            request.ReplyError(Errno.ESTALE);
+            return;
+        }
+
+        _ = ReadSlow(request, file, offset, count);
+    }
+
+    private async Task ReadSlow(FuseRequest request, FileVersion file, long offset, int count)
+    {
+        // The reader keeps the deadline: it knows the object and the last cause.
+        using FuseWait wait = request.BeginWait();
+        try
+        {
+            Answer(request, await _reader.ReadAsync(file, offset, count, wait.Token), offset);
+        }
+        catch (Exception e) // The kernel waits for ever on a request without a reply.
+        {
+            Fail(request, request.Inode, e);
+        }
+    }
+}
