@@ -27,7 +27,7 @@ public unsafe ref struct FuseDirectoryReply
     /// <param name="nextCookie">Where a later READDIR goes on.</param>
     /// <param name="remember">False: the kernel gets the name alone and takes no reference, even when it asked for attributes.</param>
     /// <returns>False when the entry does not fit.</returns>
-    public bool TryAdd(ReadOnlySpan<byte> name, in FuseAttributes attributes, TimeSpan validity, ulong nextCookie, bool remember)
+    public bool TryAdd(scoped ReadOnlySpan<byte> name, scoped in FuseAttributes attributes, TimeSpan validity, ulong nextCookie, bool remember)
     {
         int fixedPart = sizeof(Dirent) + (_plus ? sizeof(EntryOut) : 0);
         int size = (fixedPart + name.Length + 7) & ~7;

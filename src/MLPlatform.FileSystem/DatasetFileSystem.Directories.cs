@@ -82,7 +82,7 @@ public sealed partial class DatasetFileSystem
             _reply = request.BeginDirectory(count, plus);
         }
 
-        public bool TryAdd(ReadOnlySpan<byte> name, in TreeEntry entry, ulong nextCookie)
+        public bool TryAdd(scoped ReadOnlySpan<byte> name, scoped in TreeEntry entry, ulong nextCookie)
         {
             _owner._view.Fill(entry, out FuseAttributes attributes);
             bool remember = _plus && _owner._kernelObjects.HasRoom;

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using MLPlatform.Client;
-using MLPlatform.Core;
 using MLPlatform.Datasets;
 using MLPlatform.Fuse;
 using MLPlatform.UnderStore;

@@ -23,7 +23,7 @@ public sealed partial class FakeKernel : IDisposable
     private ulong _unique;
 
     /// <param name="flags">INIT flags of the lower 32 bits that this kernel offers.</param>
-    public FakeKernel(uint flags = 0x7FFFFFFF, uint flags2 = 0x1FF, uint minor = 45)
+    public FakeKernel(uint flags = 0x7FFFFFFF, uint flags2 = 0x1FF, uint minor = 45, uint major = 7)
     {
         int[] pair = new int[2];
         if (SocketPair(AfUnix, SockSeqPacket, 0, pair) < 0)
@@ -35,7 +35,7 @@ public sealed partial class FakeKernel : IDisposable
         Device = new SafeFileHandle(pair[1], ownsHandle: true);
         Span<byte> init = stackalloc byte[64];
         init.Clear();
-        BinaryPrimitives.WriteUInt32LittleEndian(init, 7);
+        BinaryPrimitives.WriteUInt32LittleEndian(init, major);
         BinaryPrimitives.WriteUInt32LittleEndian(init[4..], minor);
         BinaryPrimitives.WriteUInt32LittleEndian(init[8..], 128 * 1024);
         BinaryPrimitives.WriteUInt32LittleEndian(init[12..], flags);
