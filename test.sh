@@ -50,12 +50,13 @@ status=0
 
 build() { dotnet build MLPlatform.sln -c "$1" -v quiet --nologo; }
 
-run() { # name, project, configuration, further arguments
-  local name=$1 project=$2 configuration=$3; shift 3
+run() { # name, project, configuration, test filter
+  local name=$1 project=$2 configuration=$3 which=${4:-}
+  [ -z "$filter" ] || which="${which:+$which&}FullyQualifiedName~$filter"
   echo "== $name"
   dotnet test "$project" -c "$configuration" --no-build --nologo \
     --logger "trx;LogFileName=$results/$name.trx" --logger "console;verbosity=minimal" \
-    ${filter:+--filter "FullyQualifiedName~$filter"} "$@" || status=1
+    ${which:+--filter "$which"} || status=1
 }
 
 build Release
@@ -72,8 +73,7 @@ if [ $unit_only = 0 ]; then
   run mount tests/MLPlatform.MountTests Release
   if [ $published = 1 ]; then
     ./publish.sh
-    MLP_BINARY=$PWD/artifacts/publish/mlp run published tests/MLPlatform.MountTests Release \
-      ${filter:---filter "Published=true"}
+    MLP_BINARY=$PWD/artifacts/publish/mlp run published tests/MLPlatform.MountTests Release "Published=true"
   fi
 fi
 
