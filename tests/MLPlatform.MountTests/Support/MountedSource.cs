@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using System.Text.Json;
+using MLPlatform.Fuse;
+using Xunit;
+
+namespace MLPlatform.MountTests.Support;
+
+/// <summary>One mount in the foreground by a process of its own, with a state directory of its own; ended and cleaned up at disposal.</summary>
+public sealed class MountedSource : IAsyncDisposable
+{
+    private readonly string _root;
+    private readonly bool _ownsRoot;
+    private readonly List<string> _log = [];
+    private Task _reading = Task.CompletedTask;
+
+    private MountedSource(string root, bool ownsRoot)
+    {
+        _root = root;
+        _ownsRoot = ownsRoot;
+        Directory = Path.Combine(root, "mnt");
+        System.IO.Directory.CreateDirectory(Directory);
+    }
+
+    /// <summary>The mount point.</summary>
+    public string Directory { get; }
+
+    public Process Server { get; private set; } = null!;
+
+    /// <summary>Lines the server wrote so far.</summary>
+    public IReadOnlyList<string> Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return [.. _log];
+            }
+        }
+    }
+
+    public static IReadOnlyDictionary<string, string> Environment(string root) => new Dictionary<string, string>
+    {
+        ["MLP_STATE_DIR"] = Path.Combine(root, "state"),
+        ["XDG_RUNTIME_DIR"] = Path.Combine(root, "run"),
+    };
+
+    /// <summary>Mounts and waits until the directory answers.</summary>
+    public static async Task<MountedSource> StartAsync(string source, string[] options, IReadOnlyDictionary<string, string>? environment = null, string? root = null)
+    {
+        MountedSource mount = new(root ?? System.IO.Directory.CreateTempSubdirectory("mlp-mount-").FullName, root is null);
+        Dictionary<string, string> all = new(Environment(mount._root));
+        System.IO.Directory.CreateDirectory(all["XDG_RUNTIME_DIR"]);
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+        {
+            all[name] = value;
+        }
+
+        mount.Server = Mlp.Start(["mount", source, mount.Directory, "-f", .. options], all);
+        mount._reading = Task.WhenAll(mount.Keep(mount.Server.StandardError), mount.Keep(mount.Server.StandardOutput));
+        Stopwatch clock = Stopwatch.StartNew();
+        while (!MountTable.Read().Any(entry => entry.Directory == mount.Directory))
+        {
+            if (mount.Server.HasExited || clock.Elapsed > TimeSpan.FromSeconds(60))
+            {
+                string log = string.Join('\n', mount.Log);
+                await mount.DisposeAsync();
+                throw new InvalidOperationException($"The mount of {source} did not come up:\n{log}");
+            }
+
+            await Task.Delay(20);
+        }
+
+        return mount;
+    }
+
+    public string PathOf(string name) => Path.Combine(Directory, name);
+
+    /// <summary>The mount's own counters.</summary>
+    public async Task<JsonElement> StatisticsAsync()
+    {
+        using JsonDocument document = JsonDocument.Parse(await File.ReadAllTextAsync(PathOf(".mlp/stats")));
+        return document.RootElement.Clone();
+    }
+
+    /// <summary>Waits until a listing in the background has pinned the mount to a version.</summary>
+    public async Task PinnedAsync()
+    {
+        Stopwatch clock = Stopwatch.StartNew();
+        while (!(await File.ReadAllTextAsync(PathOf(".mlp/version"))).Contains("mode: pinned", StringComparison.Ordinal))
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), "the listing did not end within a minute");
+            await Task.Delay(50);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!Server.HasExited)
+        {
+            await Command.RunAsync("/bin/kill", ["-TERM", $"{Server.Id}"]);
+            using CancellationTokenSource deadline = new(TimeSpan.FromSeconds(20));
+            try
+            {
+                await Server.WaitForExitAsync(deadline.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Server.Kill();
+            }
+        }
+
+        await _reading;
+        Server.Dispose();
+        FuseMount.Unmount(Directory, lazy: true);
+        if (_ownsRoot)
+        {
+            System.IO.Directory.Delete(_root, recursive: true);
+        }
+    }
+
+    private async Task Keep(StreamReader reader)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            lock (_log)
+            {
+                _log.Add(line);
+            }
+        }
+    }
+}
