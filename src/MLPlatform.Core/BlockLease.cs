@@ -29,8 +29,8 @@ public sealed unsafe class BlockLease : MemoryManager<byte>
     {
         get
         {
-            ObjectDisposedException.ThrowIf(_address == 0, this);
-            return _address;
+            nint address = _address;
+            return address != 0 ? address : throw new ObjectDisposedException(nameof(BlockLease), "A lease was used after its return." + _pool.HistoryOf(this));
         }
     }
 
@@ -47,7 +47,11 @@ public sealed unsafe class BlockLease : MemoryManager<byte>
     protected override void Dispose(bool disposing)
     {
         nint address = Interlocked.Exchange(ref _address, 0);
-        Invariant.That(address != 0, "a lease is returned once");
+        if (address == 0)
+        {
+            Invariant.That(false, "a lease is returned once." + _pool.HistoryOf(this));
+        }
+
         _pool.Return(this, address, Capacity);
     }
 }

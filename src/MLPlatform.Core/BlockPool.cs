@@ -85,7 +85,7 @@ public class BlockPool : IDisposable
             int size = MinBlockBytes << i;
             while (bytes > 0 && TryTakeIdle(size, out nint address))
             {
-                Free(address);
+                Free(address, size);
                 Budget.Return(size);
                 bytes -= size;
             }
@@ -116,7 +116,7 @@ public class BlockPool : IDisposable
         // A waiter needs the budget, not an idle block of some other size.
         if (Volatile.Read(ref _disposed) != 0 || Budget.WaitingBytes > 0 || Budget.UsedBytes > Budget.LimitBytes - (Budget.LimitBytes / 8))
         {
-            Free(address);
+            Free(address, capacity);
             Budget.Return(capacity);
             return;
         }
@@ -132,6 +132,12 @@ public class BlockPool : IDisposable
         }
     }
 
+    /// <summary>Called when a lease was misused: what a tracking pool knows about it, to end the message with.</summary>
+    protected internal virtual string HistoryOf(BlockLease lease) => "";
+
+    /// <summary>Gives a block back to the system. A tracking pool looks at it a last time.</summary>
+    protected virtual unsafe void Free(nint address, int capacity) => NativeMemory.AlignedFree((void*)address);
+
     private static int ClassBytes(int bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytes);
@@ -142,8 +148,6 @@ public class BlockPool : IDisposable
     private static int ClassIndex(int size) => BitOperations.Log2((uint)(size / MinBlockBytes));
 
     private static unsafe nint Allocate(int size) => (nint)NativeMemory.AlignedAlloc((nuint)size, MinBlockBytes);
-
-    private static unsafe void Free(nint address) => NativeMemory.AlignedFree((void*)address);
 
     private bool TryTakeIdle(int size, out nint address)
     {
