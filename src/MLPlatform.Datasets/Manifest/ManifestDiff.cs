@@ -1,14 +1,15 @@
 using System.Runtime.CompilerServices;
+using MLPlatform.UnderStore;
 
 namespace MLPlatform.Datasets;
 
 /// <summary>What happened between two versions of a dataset.</summary>
 public sealed record ManifestDiff
 {
-    /// <summary>Files and links that only the new version has, at any depth.</summary>
+    /// <summary>Files that only the new version has, at any depth.</summary>
     public required long Added { get; init; }
 
-    /// <summary>Files and links whose bytes or kind may differ: their inode number does.</summary>
+    /// <summary>Files of both versions whose bytes may differ: their inode number does.</summary>
     public required long Changed { get; init; }
 
     public required long Removed { get; init; }
@@ -111,17 +112,17 @@ public sealed record ManifestDiff
         /// <returns>True when the name leads to another inode number now.</returns>
         private bool CompareRows(ulong directory, long oldRow, long newRow, ReadOnlySpan<byte> name)
         {
-            bool oldIsDirectory = before.KindOf(oldRow) == UnderStore.StoreEntryKind.Directory;
-            bool newIsDirectory = after.KindOf(newRow) == UnderStore.StoreEntryKind.Directory;
+            StoreEntryKind oldKind = before.KindOf(oldRow);
+            StoreEntryKind newKind = after.KindOf(newRow);
             ulong inode = after.InodeOf(newRow);
-            if (before.InodeOf(oldRow) == inode && oldIsDirectory == newIsDirectory)
+            if (before.InodeOf(oldRow) == inode && oldKind == newKind)
             {
                 if (AttributesDiffer(oldRow, newRow))
                 {
                     AddInode(inode);
                 }
 
-                if (newIsDirectory)
+                if (newKind == StoreEntryKind.Directory)
                 {
                     _directories.Push((oldRow, newRow));
                 }
@@ -130,15 +131,15 @@ public sealed record ManifestDiff
             }
 
             AddName(directory, name);
-            if (oldIsDirectory || newIsDirectory)
-            {
-                Remove(oldRow);
-                Add(newRow);
-            }
-            else
+            if (oldKind == StoreEntryKind.File && newKind == StoreEntryKind.File)
             {
                 _changed++;
                 _newBytes += after.SizeOf(newRow);
+            }
+            else
+            {
+                Remove(oldRow);
+                Add(newRow);
             }
 
             return true;
@@ -154,21 +155,19 @@ public sealed record ManifestDiff
 
         private void Add(long row)
         {
-            if (after.KindOf(row) == UnderStore.StoreEntryKind.Directory)
-            {
-                DirectoryTotals totals = after.TotalsOf(row);
-                _added += totals.Files;
-                _newBytes += totals.Bytes;
-            }
-            else
-            {
-                _added++;
-                _newBytes += after.SizeOf(row);
-            }
+            DirectoryTotals totals = TotalsOf(after, row);
+            _added += totals.Files;
+            _newBytes += totals.Bytes;
         }
 
-        private void Remove(long row) =>
-            _removed += before.KindOf(row) == UnderStore.StoreEntryKind.Directory ? before.TotalsOf(row).Files : 1;
+        private void Remove(long row) => _removed += TotalsOf(before, row).Files;
+
+        private static DirectoryTotals TotalsOf(Manifest manifest, long row) => manifest.KindOf(row) switch
+        {
+            StoreEntryKind.Directory => manifest.TotalsOf(row),
+            StoreEntryKind.File => new DirectoryTotals(1, 0, manifest.SizeOf(row)),
+            _ => default,
+        };
 
         private void AddName(ulong directory, ReadOnlySpan<byte> name)
         {
