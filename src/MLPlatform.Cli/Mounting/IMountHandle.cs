@@ -1,0 +1,8 @@
+namespace MLPlatform.Cli.Mounting;
+
+/// <summary>A mount that is being served by this process. Disposing it unmounts, lazily if it must, and ends the service.</summary>
+internal interface IMountHandle : IAsyncDisposable
+{
+    /// <summary>Completes when the kernel has ended the connection, by whomever it was unmounted; fails when the session broke.</summary>
+    Task Ended { get; }
+}

@@ -1,0 +1,7 @@
+namespace MLPlatform.Cli.Options;
+
+internal enum LogFormat
+{
+    Text,
+    Json,
+}

@@ -1,0 +1,8 @@
+namespace MLPlatform.Cli.Options;
+
+internal enum MountProfileChoice
+{
+    Auto,
+    Files,
+    Shards,
+}
