@@ -1,6 +1,5 @@
 using System.Text.Json;
 using MLPlatform.Lab;
-using MLPlatform.Lab.Origin;
 using MLPlatform.MountTests.Support;
 using Xunit;
 

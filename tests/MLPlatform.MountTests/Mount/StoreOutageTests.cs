@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using MLPlatform.Lab;
-using MLPlatform.Lab.Origin;
-using MLPlatform.Lab.Proxy;
 using MLPlatform.MountTests.Support;
 using Xunit;
 
