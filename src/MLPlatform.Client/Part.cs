@@ -19,8 +19,10 @@ namespace MLPlatform.Client;
 ///                     │ no reader is left,│      │ as bytes come in,      │ all bytes were read and a grace is over,
 ///                     │ and it is not     │      │ if the store guards    │ nobody came for a while, or the memory
 ///                     │ fetched ahead     │      │ its reads              │ is needed
-///                     │                   │ fault: readers that wait      │
-///                     ▼                   ▼ get it, the next one retries  ▼
+///                     │                   │ fault: readers who wait get it,│
+///                     │                   │ but one who came after the     │
+///                     │                   │ fetch began has it tried again │
+///                     ▼                   ▼ (Queued)                       ▼
 ///                 ┌────────────────────────────────────────────────────────┐
 ///                 │ Detached: a fetch still under way is cancelled; memory │
 ///                 │ goes back when fetch, readers and leases have let go   │
@@ -104,6 +106,9 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
 
     /// <summary>When its ranged read began.</summary>
     public long FetchStarted { get; set; }
+
+    /// <summary>Orders the beginnings of fetches and reads of one shard, more finely than the clock.</summary>
+    public long FetchSequence { get; set; }
 
     Memory<byte> IReadSink.NextBuffer
     {
@@ -189,13 +194,20 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
         return Readable >= _nextWake ? TakeWaitersUnsynchronized() : null;
     }
 
-    public ReadOperation? FailUnsynchronized(CacheException failure)
+    public void FailUnsynchronized(CacheException failure) => Failure = failure;
+
+    /// <summary>Makes a failed fetch ready to be queued again, from the first byte that is missing or doubtful.</summary>
+    public void RestartUnsynchronized()
     {
-        Failure = failure;
-        return TakeWaitersUnsynchronized();
+        State = PartState.Queued;
+        if (!IsGuarded)
+        {
+            _written = 0;
+            Arrived = 0;
+        }
     }
 
-    private ReadOperation? TakeWaitersUnsynchronized()
+    public ReadOperation? TakeWaitersUnsynchronized()
     {
         ReadOperation? waiters = _waiters;
         _waiters = null;
@@ -215,7 +227,7 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
         {
             try
             {
-                await _shard.Owner.Source.ReadAsync(File.Version, Offset, Length, this, cancelled);
+                await _shard.Owner.Source.ReadAsync(File.Version, Offset + _written, Length - _written, this, cancelled);
                 if (_written != Length)
                 {
                     failure = new CacheException(CacheError.Unreachable, $"{File.Version.DisplayUri} ended after {_written} of {Length} bytes from offset {Offset}; if it was replaced, run mlp dataset sync.");

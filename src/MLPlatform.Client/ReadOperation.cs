@@ -37,6 +37,9 @@ internal sealed class ReadOperation : ReadLease, IValueTaskSource<ReadLease>
 
     public long End { get; private set; }
 
+    /// <summary>See <see cref="Part.FetchSequence"/>.</summary>
+    public long Sequence { get; private set; }
+
     public ReadOnlySpan<Part> Parts => _parts.AsSpan(0, PartCount);
 
     public int PartCount { get; private set; }
@@ -84,12 +87,13 @@ internal sealed class ReadOperation : ReadLease, IValueTaskSource<ReadLease>
 
     public ValueTask<ReadLease> Task => new(this, _result.Version);
 
-    public void Begin(FileState file, long offset, long end)
+    public void Begin(FileState file, long offset, long end, long sequence)
     {
         Invariant.That(State == Status.Pooled);
         File = file;
         Offset = offset;
         End = end;
+        Sequence = sequence;
         State = Status.Pending;
     }
 

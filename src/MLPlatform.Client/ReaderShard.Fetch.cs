@@ -20,6 +20,7 @@ internal sealed partial class ReaderShard
 
             part.State = PartState.Fetching;
             part.FetchStarted = Owner.Now();
+            part.FetchSequence = ++_sequence;
             return true;
         }
     }
@@ -70,7 +71,6 @@ internal sealed partial class ReaderShard
 
     private void EndFetchUnsynchronized(Part part, CacheException? failure)
     {
-        _prefetchBytes += Math.Max(0, part.Arrived - part.Asked);
         if (failure is null)
         {
             Invariant.That(part.Arrived == part.Length);
@@ -83,6 +83,14 @@ internal sealed partial class ReaderShard
         }
         else
         {
+            ReadOperation? waiters = part.TakeWaitersUnsynchronized();
+            if (failure.IsTransient && part.State != PartState.Detached && WaitsLateComer(waiters, part))
+            {
+                RestartUnsynchronized(part, waiters, failure);
+                return;
+            }
+
+            part.FailUnsynchronized(failure);
             if (part.State != PartState.Detached)
             {
                 DetachUnsynchronized(part);
@@ -94,10 +102,49 @@ internal sealed partial class ReaderShard
                 DropPartsUnsynchronized(part.File);
             }
 
-            AdvanceAllUnsynchronized(part.FailUnsynchronized(failure));
+            AdvanceAllUnsynchronized(waiters);
         }
 
+        _prefetchBytes += Math.Max(0, part.Arrived - part.Asked);
         UnpinUnsynchronized(part);
+    }
+
+    /// <summary>Somebody joined the fetch after it had begun, perhaps long after: he has not had a try of his own.</summary>
+    private static bool WaitsLateComer(ReadOperation? waiters, Part part)
+    {
+        for (; waiters is not null; waiters = waiters.NextWaiter)
+        {
+            if (waiters.Sequence > part.FetchSequence)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Fails the readers for whom the fetch was made and tries again for those who came later, who then are of the former. So each read has at most one
+    /// failed fetch that it joined, and one of its own.</summary>
+    private void RestartUnsynchronized(Part part, ReadOperation? waiters, CacheException failure)
+    {
+        while (waiters is not null)
+        {
+            ReadOperation operation = waiters;
+            waiters = operation.NextWaiter;
+            operation.NextWaiter = null;
+            if (operation.Sequence > part.FetchSequence)
+            {
+                part.AddWaiterUnsynchronized(operation, operation.ReadableWanted);
+            }
+            else
+            {
+                FailUnsynchronized(operation, Explain(operation, failure));
+            }
+        }
+
+        part.RestartUnsynchronized();
+        part.IsAhead = false;
+        part.File.Queue.Enqueue(part);
     }
 
     private void AdvanceAllUnsynchronized(ReadOperation? waiters)

@@ -27,6 +27,7 @@ internal sealed partial class ReaderShard
     private readonly long _maxConsumedBytes;
     private FileState? _oldest;
     private FileState? _newest;
+    private long _sequence;
     private bool _isDisposed;
 
     private long _hitBytes;
@@ -181,7 +182,7 @@ internal sealed partial class ReaderShard
             operation = new ReadOperation(this);
         }
 
-        operation.Begin(file, offset, end);
+        operation.Begin(file, offset, end, ++_sequence);
         return operation;
     }
 

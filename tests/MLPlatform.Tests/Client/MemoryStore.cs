@@ -15,11 +15,17 @@ namespace MLPlatform.Tests.Client;
 internal sealed class MemoryStore : IUnderStore
 {
     private readonly Lock _lock = new();
-    private readonly List<(string Path, long Offset, long End)> _active = [];
+    private readonly List<(string Path, StoreCall Call)> _active = [];
     private readonly List<StoreCall> _calls = [];
     private readonly List<(Predicate<StoreCall[]> Condition, TaskCompletionSource<StoreCall[]> Reached)> _watchers = [];
 
     public bool IsManual { get; init; }
+
+    /// <summary>What a manual read gives as the cause when its token ends.</summary>
+    public Exception? LastCause { get; init; }
+
+    /// <summary>A manual read does not end with its token.</summary>
+    public bool IgnoresCancellation { get; init; }
 
     public string Uri => "mem://store";
 
@@ -33,7 +39,7 @@ internal sealed class MemoryStore : IUnderStore
 
     public int MaxActive { get; private set; }
 
-    /// <summary>The same byte was fetched by two reads at once.</summary>
+    /// <summary>The same byte was fetched by two reads at once, neither of which had been told to end.</summary>
     public bool HasOverlap { get; private set; }
 
     public int Active
@@ -75,7 +81,8 @@ internal sealed class MemoryStore : IUnderStore
         {
             if (IsManual)
             {
-                await using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static state => ((StoreCall)state!).Fail(new OperationCanceledException()), call);
+                await using CancellationTokenRegistration registration = IgnoresCancellation ? default : cancellationToken.UnsafeRegister(
+                    _ => call.Fail(new OperationCanceledException("the token ended", LastCause, cancellationToken)), null);
                 await call.Task;
             }
             else
@@ -88,7 +95,7 @@ internal sealed class MemoryStore : IUnderStore
         }
         finally
         {
-            Leave(path, offset, offset + count);
+            Leave(path, call);
         }
     }
 
@@ -108,8 +115,9 @@ internal sealed class MemoryStore : IUnderStore
     {
         lock (_lock)
         {
-            HasOverlap |= _active.Exists(other => other.Path == path && other.Offset < call.End && call.Offset < other.End);
-            _active.Add((path, call.Offset, call.End));
+            HasOverlap |= !call.CancellationToken.IsCancellationRequested && _active.Exists(other => other.Path == path && other.Call.Offset < call.End && call.Offset < other.Call.End
+                && !other.Call.CancellationToken.IsCancellationRequested);
+            _active.Add((path, call));
             MaxActive = Math.Max(MaxActive, _active.Count);
             if (IsManual)
             {
@@ -124,7 +132,7 @@ internal sealed class MemoryStore : IUnderStore
         }
     }
 
-    private Task<StoreCall[]> CallsAsync(Predicate<StoreCall[]> condition)
+    public Task<StoreCall[]> CallsAsync(Predicate<StoreCall[]> condition)
     {
         lock (_lock)
         {
@@ -140,11 +148,11 @@ internal sealed class MemoryStore : IUnderStore
         }
     }
 
-    private void Leave(string path, long offset, long end)
+    private void Leave(string path, StoreCall call)
     {
         lock (_lock)
         {
-            _active.Remove((path, offset, end));
+            _active.Remove((path, call));
         }
     }
 }
