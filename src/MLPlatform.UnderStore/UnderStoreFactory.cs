@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using MLPlatform.Core;
 using MLPlatform.UnderStore.Local;
+using MLPlatform.UnderStore.S3;
 
 namespace MLPlatform.UnderStore;
 
@@ -12,6 +13,7 @@ public static class UnderStoreFactory
     private static readonly Dictionary<string, Opener> s_schemes = new(StringComparer.Ordinal)
     {
         ["file"] = static (uri, options, _, _) => new FileUnderStore(uri.LocalPath(Environment.CurrentDirectory), options),
+        ["s3"] = static (uri, options, time, loggers) => S3UnderStore.Open(uri, options, time, loggers),
     };
 
     /// <summary>Scheme names that <see cref="Open"/> knows, for messages and completion.</summary>
