@@ -58,7 +58,9 @@ internal sealed partial class OriginApplication : IHttpApplication<IFeatureColle
         Exchange exchange = new(context, OriginTarget.Parse(context.GetRequiredFeature<IHttpRequestFeature>().RawTarget));
         if (_authenticator?.Check(exchange.Method, exchange.Target, exchange.RequestHeaders) is { } refusal)
         {
+            // S3 tells the region even to strangers: a HEAD of the bucket is how clients find it.
             Interlocked.Increment(ref _others);
+            exchange.ResponseHeaders["x-amz-bucket-region"] = _options.Region;
             return Refuse(exchange, refusal);
         }
 

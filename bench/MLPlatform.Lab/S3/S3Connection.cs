@@ -61,6 +61,7 @@ internal sealed class S3Connection : IDisposable
     public void Dispose() => Disconnect();
 
     /// <summary>Everything of a request but its body.</summary>
+    /// <param name="payloadHash">Unless <paramref name="headers"/> has an <c>x-amz-content-sha256</c> of its own.</param>
     /// <param name="contentLength">-1 leaves the field out.</param>
     public string Head(string method, string path, string query, IReadOnlyList<(string Name, string Value)> headers, string payloadHash, long contentLength)
     {
@@ -85,8 +86,20 @@ internal sealed class S3Connection : IDisposable
         if (Signer is not null)
         {
             string timestamp = S3Signer.Timestamp(DateTimeOffset.UtcNow);
-            string authorization = Signer.Sign(method, path, query, [("host", Host), ("x-amz-content-sha256", payloadHash), ("x-amz-date", timestamp), .. headers], payloadHash, timestamp);
-            head.Append("x-amz-content-sha256: ").Append(payloadHash).Append("\r\nx-amz-date: ").Append(timestamp).Append("\r\nAuthorization: ").Append(authorization).Append("\r\n");
+            List<(string Name, string Value)> signed = [("host", Host), ("x-amz-date", timestamp), .. headers];
+            int given = signed.FindIndex(h => h.Name == "x-amz-content-sha256");
+            if (given < 0)
+            {
+                signed.Add(("x-amz-content-sha256", payloadHash));
+                head.Append("x-amz-content-sha256: ").Append(payloadHash).Append("\r\n");
+            }
+            else
+            {
+                payloadHash = signed[given].Value;
+            }
+
+            string authorization = Signer.Sign(method, path, query, signed, payloadHash, timestamp);
+            head.Append("x-amz-date: ").Append(timestamp).Append("\r\nAuthorization: ").Append(authorization).Append("\r\n");
         }
 
         return head.Append("\r\n").ToString();
