@@ -130,7 +130,7 @@ public sealed partial class Manifest
         // The children of all directories tile the rows behind the root in the order of the directories.
         long directory = _firstChild.LastAtMost((ulong)row, 0, _header.Directories);
         long parent = directory < 0 ? row : (long)_directoryRow[directory];
-        return parent < row ? parent : throw _pages.Damaged("a row lies in no directory");
+        return (ulong)parent < (ulong)row ? parent : throw _pages.Damaged("a row lies in no directory");
     }
 
     public ObjectIdentity IdentityOf(long row)
@@ -158,15 +158,18 @@ public sealed partial class Manifest
     public byte[]? LinkTargetOf(long row) =>
         KindOf(row) == StoreEntryKind.SymbolicLink ? Text((long)(ulong)IdentityValue(row)).ToArray() : null;
 
-    /// <summary>What the store of <see cref="MountOf"/> must be asked for to read a file's bytes.</summary>
+    /// <summary>What the store of <see cref="MountOf"/> must be asked for to read a file's bytes. A directory at or above a mount is that store's root.</summary>
     public StoreObject ObjectOf(long row)
     {
         byte[] path = PathOf(row);
         int mountBytes = Encoding.UTF8.GetByteCount(Mounts[MountOf(row)].Path);
         int skip = mountBytes == 0 ? 0 : mountBytes + 1;
-        return skip <= path.Length
-            ? new StoreObject(skip == 0 ? path : path[skip..], SizeOf(row), IdentityOf(row))
-            : throw _pages.Damaged("a row lies outside its mount");
+        if (skip >= path.Length && KindOf(row) == StoreEntryKind.File)
+        {
+            throw _pages.Damaged("a file lies outside its mount");
+        }
+
+        return new StoreObject(skip == 0 ? path : path[Math.Min(skip, path.Length)..], SizeOf(row), IdentityOf(row));
     }
 
     internal ManifestClass ClassOf(long row)
