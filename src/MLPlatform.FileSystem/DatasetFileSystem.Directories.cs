@@ -22,9 +22,11 @@ public sealed partial class DatasetFileSystem
             return;
         }
 
-        FuseRequest later = request;
-        _ = CompleteLater(request, token => ReadDirectorySlow(later, cookie, count, plus, token), request.Inode);
+        ReadDirectoryLater(request, cookie, count, plus);
     }
+
+    private void ReadDirectoryLater(FuseRequest request, ulong cookie, int count, bool plus) =>
+        _ = CompleteLater(request, token => ReadDirectorySlow(request, cookie, count, plus, token), request.Inode);
 
     private async ValueTask ReadDirectorySlow(FuseRequest request, ulong cookie, int count, bool plus, CancellationToken token)
     {

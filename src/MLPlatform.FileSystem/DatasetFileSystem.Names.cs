@@ -20,13 +20,12 @@ public sealed partial class DatasetFileSystem
         TreeOutcome outcome = _tree.TryLookup(request.Inode, name, out TreeEntry entry);
         if (outcome == TreeOutcome.MustWait)
         {
-            byte[] copy = name.ToArray();
-            FuseRequest later = request;
-            _ = CompleteLater(request, token => LookupSlow(later, copy, token), request.Inode);
-            return;
+            LookupLater(request, name.ToArray());
         }
-
-        ReplyLookup(request, outcome, entry);
+        else
+        {
+            ReplyLookup(request, outcome, entry);
+        }
     }
 
     public override void GetAttributes(in FuseRequest request)
@@ -41,12 +40,12 @@ public sealed partial class DatasetFileSystem
         TreeOutcome outcome = _tree.TryGetEntry(request.Inode, out TreeEntry entry);
         if (outcome == TreeOutcome.MustWait)
         {
-            FuseRequest later = request;
-            _ = CompleteLater(request, token => GetAttributesSlow(later, token), request.Inode);
-            return;
+            GetAttributesLater(request);
         }
-
-        ReplyAttributes(request, outcome, entry);
+        else
+        {
+            ReplyAttributes(request, outcome, entry);
+        }
     }
 
     public override void ReadLink(in FuseRequest request)
@@ -69,6 +68,11 @@ public sealed partial class DatasetFileSystem
         TreeOutcome.Stale => Errno.ESTALE,
         _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome, "Not a failure."),
     };
+
+    // Methods of their own: a closure is made where its method begins, and a warm answer must not pay for it.
+    private void LookupLater(FuseRequest request, byte[] name) => _ = CompleteLater(request, token => LookupSlow(request, name, token), request.Inode);
+
+    private void GetAttributesLater(FuseRequest request) => _ = CompleteLater(request, token => GetAttributesSlow(request, token), request.Inode);
 
     private async ValueTask LookupSlow(FuseRequest request, byte[] name, CancellationToken token)
     {

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace MLPlatform.Lab.Kernel;
+namespace MLPlatform.Lab;
 
 /// <summary>
 /// The kernel's end of a FUSE connection over a socket that keeps messages whole, so that sessions can be driven without a mount:

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace MLPlatform.Lab.Kernel;
+namespace MLPlatform.Lab;
 
 /// <summary>One message of a session to the kernel.</summary>
 public readonly ref struct FakeReply(ReadOnlySpan<byte> message)

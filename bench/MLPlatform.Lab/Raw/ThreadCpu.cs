@@ -4,7 +4,7 @@ using MLPlatform.Core;
 namespace MLPlatform.Lab;
 
 /// <summary>CPU time of the calling thread, user and system.</summary>
-internal static partial class ThreadCpu
+public static partial class ThreadCpu
 {
     // CLOCK_THREAD_CPUTIME_ID in include/uapi/linux/time.h.
     private const int ClockThreadCpuTime = 3;

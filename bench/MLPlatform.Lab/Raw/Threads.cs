@@ -1,7 +1,7 @@
 namespace MLPlatform.Lab;
 
 /// <summary>Runs blocking work on threads of its own, so that it neither starves nor is scheduled by the thread pool.</summary>
-internal static class Threads
+public static class Threads
 {
     /// <returns>Completes when all have ended, with the first failure.</returns>
     public static Task RunAsync(string name, int count, Action<int> work)

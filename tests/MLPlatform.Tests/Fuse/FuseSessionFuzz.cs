@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using MLPlatform.Core;
 using MLPlatform.Fuse;
-using MLPlatform.Lab.Kernel;
+using MLPlatform.Lab;
 using Xunit;
 using Xunit.Abstractions;
 

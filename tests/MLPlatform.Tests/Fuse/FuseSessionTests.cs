@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Microsoft.Extensions.Logging.Abstractions;
 using MLPlatform.Core;
 using MLPlatform.Fuse;
-using MLPlatform.Lab.Kernel;
+using MLPlatform.Lab;
 using Xunit;
 
 namespace MLPlatform.Tests.Fuse;
