@@ -34,7 +34,7 @@ public class WarmPathBenchmark : IDisposable
     {
         _root = Directory.CreateTempSubdirectory("mlp-bench-").FullName;
         string data = Directory.CreateDirectory(Path.Combine(_root, "data")).FullName;
-        await File.WriteAllBytesAsync(Path.Combine(data, "file"), new byte[1 << 20]);
+        await File.WriteAllBytesAsync(Path.Combine(data, "file"), new byte[128 << 10]);
         IUnderStore store = UnderStoreFactory.Open(data, new UnderStoreOptions(), TimeProvider.System, NullLoggerFactory.Instance);
         ManifestBuildResult built;
         await using (ManifestBuilder builder = ManifestBuilder.Open(new ManifestBuilderOptions { DatasetName = "bench", Mounts = [new ManifestMount("", store.Uri)], WorkDirectory = Path.Combine(_root, "work") }))
@@ -45,7 +45,7 @@ public class WarmPathBenchmark : IDisposable
 
         _manifest = Manifest.Open(built.Path);
         ManifestTree tree = new(_manifest, [store]);
-        _pool = new BlockPool(new MemoryBudget(64 << 20));
+        _pool = new BlockPool(new MemoryBudget(512 << 20));
         _reader = new FileReader(new UnderStoreSource(), _pool, new ReaderOptions { IdleTimeout = TimeSpan.FromHours(1), ConsumedGrace = TimeSpan.FromHours(1) }, NullLogger<FileReader>.Instance, TimeProvider.System);
         DatasetFileSystem fileSystem = new(tree, _reader, MountProfile.Files, new ViewOptions(), null, TimeProvider.System, NullLogger.Instance);
         _kernel = new FakeKernel();
