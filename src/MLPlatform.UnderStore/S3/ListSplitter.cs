@@ -22,17 +22,13 @@ internal sealed class ListSplitter(S3UnderStore store, byte[] prefix, bool isPar
     // One probe halves what is left of the alphabet at one place of the name: seven for a place, and two places show where keys vary.
     private const int MaxProbes = 14;
 
-    private const int PageKeys = 1000;
-
     private int _pages;
-    private long _keys;
     private long _names;
     private byte[]? _name;
 
-    /// <summary>Counts a key and the names below the prefix that keys so far stand under, for an estimate of what is still to come.</summary>
+    /// <summary>Counts the names below the prefix that keys so far stand under, for an estimate of what is still to come.</summary>
     public void Listed(byte[] key)
     {
-        _keys++;
         ReadOnlySpan<byte> rest = key.AsSpan(store.RootLength + prefix.Length);
         int slash = rest.IndexOf((byte)'/');
         ReadOnlySpan<byte> name = slash < 0 ? rest : rest[..(slash + 1)];
@@ -55,7 +51,7 @@ internal sealed class ListSplitter(S3UnderStore store, byte[] prefix, bool isPar
             return (before, []);
         }
 
-        ListAnswer level = await store.ProbeAsync(prefix, delimiter: true, PageKeys, last, cancellationToken);
+        ListAnswer level = await store.ProbeAsync(prefix, delimiter: true, maxKeys: 1000, last, cancellationToken);
         List<byte[]> names = [];
         foreach (byte[] common in level.CommonPrefixes)
         {
@@ -67,7 +63,8 @@ internal sealed class ListSplitter(S3UnderStore store, byte[] prefix, bool isPar
 
         if (names.Count > 0)
         {
-            long pagesLeft = names.Count * _keys / Math.Max(1, _names) / PageKeys;
+            // As many pages for each name to come as the names so far took.
+            long pagesLeft = (long)names.Count * _pages / Math.Max(1, _names);
             int parts = (int)Math.Clamp(pagesLeft / PagesPerPart, 0, Math.Min(MaxParts, names.Count));
             return parts == 0 ? (before, []) : Cut(Spread(names, parts), before);
         }
