@@ -1,6 +1,7 @@
 using MLPlatform.Client;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
+using MLPlatform.Lab;
 using Xunit;
 
 namespace MLPlatform.Tests.Client;
@@ -77,6 +78,7 @@ public sealed class FileReaderFaultTests
     }
 
     [Fact]
+    [Promise("S4")]
     public async Task Deadline_StoreNamesItsLastCause_FailureNamesObjectAndCause()
     {
         await using ReaderFixture fixture = new(new MemoryStore { IsManual = true, LastCause = new CacheException(CacheError.Throttled, "SlowDown (503)") });
@@ -95,6 +97,7 @@ public sealed class FileReaderFaultTests
     }
 
     [Fact]
+    [Promise("S4")]
     public async Task Deadline_StoreThatIgnoresItsToken_DoesNotHoldTheReader()
     {
         await using ReaderFixture fixture = new(new MemoryStore { IsManual = true, IgnoresCancellation = true });
@@ -126,6 +129,7 @@ public sealed class FileReaderFaultTests
     }
 
     [Fact]
+    [Promise("S4")]
     public async Task Deadline_OriginReturnsBeforeIt_ReadsGoOn()
     {
         await using ReaderFixture fixture = new(new MemoryStore { IsManual = true });

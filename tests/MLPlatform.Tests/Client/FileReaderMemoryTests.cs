@@ -1,6 +1,7 @@
 using MLPlatform.Client;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
+using MLPlatform.Lab;
 using Xunit;
 
 namespace MLPlatform.Tests.Client;
@@ -12,9 +13,10 @@ public sealed class FileReaderMemoryTests
     private const int MiB = 1 << 20;
 
     [Fact]
+    [Promise("S11")]
     public async Task Budget_ThirtyTwoSequentialReadersIn64MiB_AllProgressWithLittleWaste()
     {
-        const long Size = 12L * MiB;
+        const long Size = 8L * MiB;
         await using ReaderFixture fixture = new(new MemoryStore(), budget: 64 << 20);
         await Task.WhenAll(Enumerable.Range(1, 32).Select(inode => Task.Run(async () =>
         {
@@ -32,6 +34,7 @@ public sealed class FileReaderMemoryTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(7)]
+    [Promise("S11")]
     public async Task Budget_OfFewReads_IsEnoughForManyReaders(int mebibytes)
     {
         await using ReaderFixture fixture = new(new MemoryStore(), budget: (long)mebibytes << 20);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 using MLPlatform.Client;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
+using MLPlatform.Lab;
 using Xunit;
 
 namespace MLPlatform.Tests.Client;
@@ -12,12 +13,12 @@ internal sealed class ReaderFixture : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    private readonly CountingPool _pool;
+    private readonly TrackedBlockPool _pool;
 
     public ReaderFixture(MemoryStore store, long budget = 512 << 20, ReaderOptions? options = null, IRangeSource? source = null)
     {
         Store = store;
-        _pool = new CountingPool(new MemoryBudget(budget));
+        _pool = new TrackedBlockPool(budget);
         Reader = new FileReader(source ?? new UnderStoreSource(), _pool, options ?? new ReaderOptions(), Log, Clock);
     }
 
@@ -62,7 +63,14 @@ internal sealed class ReaderFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Reader.Dispose();
-        await _pool.AllReturned.WaitAsync(Patience);
+        using (CancellationTokenSource patience = new(Patience))
+        {
+            while (_pool.LiveLeases > 0 && !patience.IsCancellationRequested)
+            {
+                await Task.Delay(1); // A fetch gives its memory back when the store returns.
+            }
+        }
+
         _pool.Dispose();
         Assert.Equal(0, _pool.Budget.UsedBytes);
         Assert.Equal(0, _pool.Budget.WaitingBytes);
@@ -94,55 +102,6 @@ internal sealed class ReaderFixture : IAsyncDisposable
             lock (_lines)
             {
                 _lines.Add($"{logLevel}: {formatter(state, exception)} {exception}");
-            }
-        }
-    }
-
-    /// <summary>Knows when the last block is back.</summary>
-    private sealed class CountingPool(MemoryBudget budget) : BlockPool(budget)
-    {
-        private readonly Lock _lock = new();
-        private readonly TaskCompletionSource _allReturned = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _rented;
-        private bool _isWatched;
-
-        public Task AllReturned
-        {
-            get
-            {
-                lock (_lock)
-                {
-                    _isWatched = true;
-                    if (_rented == 0)
-                    {
-                        _allReturned.TrySetResult();
-                    }
-                }
-
-                return _allReturned.Task;
-            }
-        }
-
-        protected override BlockLease Lease(nint address, int length, int capacity)
-        {
-            lock (_lock)
-            {
-                _rented++;
-            }
-
-            return base.Lease(address, length, capacity);
-        }
-
-        protected internal override void Return(BlockLease lease, nint address, int capacity)
-        {
-            base.Return(lease, address, capacity);
-            lock (_lock)
-            {
-                _rented--;
-                if (_isWatched && _rented == 0)
-                {
-                    _allReturned.TrySetResult();
-                }
             }
         }
     }
