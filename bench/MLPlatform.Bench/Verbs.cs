@@ -1,3 +1,4 @@
+using BenchmarkDotNet.Running;
 using MLPlatform.Bench.Bars;
 
 namespace MLPlatform.Bench;
@@ -8,6 +9,7 @@ internal static class Verbs
     public static IReadOnlyDictionary<string, Func<string[], Task<int>>> Table { get; } = new Dictionary<string, Func<string[], Task<int>>>
     {
         ["allocations"] = args => Task.FromResult(AllocationGate.Run(args)),
+        ["micro"] = args => Task.FromResult(BenchmarkSwitcher.FromAssembly(typeof(Verbs).Assembly).Run(args).Any() ? 0 : 1),
         ["warm-small"] = WarmSmallBar.RunAsync,
         ["warm-sequential"] = WarmSequentialBar.RunAsync,
         ["find"] = FindBar.RunAsync,

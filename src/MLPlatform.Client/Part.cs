@@ -1,3 +1,4 @@
+using System.Numerics;
 using MLPlatform.Core;
 using MLPlatform.UnderStore;
 
@@ -34,12 +35,20 @@ namespace MLPlatform.Client;
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A token source without timer and wait handle holds nothing; disposing it would race with CancelFetch.")]
 internal sealed class Part : IReadSink, IThreadPoolWorkItem
 {
+    private const int MaxUnits = 128;
+    private const int MinUnitBytes = 4096;
+
     private readonly ReaderShard _shard;
     private readonly int _memoryOffset;
     private readonly CancellationTokenSource _cancellation = new();
     private ReadOperation? _waiters;
     private int _nextWake = int.MaxValue;
     private int _written;
+
+    // One bit for each of at most 128 units: its last byte has been delivered. Readers go forward, so that is as good as all of it.
+    private readonly int _unitShift;
+    private readonly UInt128 _allUnits;
+    private UInt128 _deliveredUnits;
 
     public Part(ReaderShard shard, FileState file, long offset, int length, PartMemory memory, int memoryOffset)
     {
@@ -49,6 +58,8 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
         Offset = offset;
         Length = length;
         Memory = memory;
+        _unitShift = BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)Math.Max(MinUnitBytes, (length + MaxUnits - 1) / MaxUnits)));
+        _allUnits = UInt128.MaxValue >> (MaxUnits - 1 - ((length - 1) >> _unitShift));
         IsGuarded = shard.Owner.Source.IsGuarded(file.Version);
     }
 
@@ -76,7 +87,10 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
     public int Arrived { get; private set; }
 
     /// <summary>Bytes given to readers, repeated ones counted again.</summary>
-    public long Delivered { get; set; }
+    public long Delivered { get; private set; }
+
+    /// <summary>All of it has been given to readers.</summary>
+    public bool IsConsumed => _deliveredUnits == _allUnits;
 
     /// <summary>Bytes a reader already waited for when the part was made; the rest is fetched ahead.</summary>
     public int Asked { get; set; }
@@ -139,6 +153,18 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
     }
 
     public NativeSegment Segment(long offset, int length) => Memory.Segment(_memoryOffset + (int)(offset - Offset), length);
+
+    /// <summary>A reader gets these bytes, which lie in the part.</summary>
+    public void DeliverUnsynchronized(long offset, long end)
+    {
+        Delivered += end - offset;
+        int first = (int)(offset - Offset) >> _unitShift;
+        int last = end == End ? (Length - 1) >> _unitShift : ((int)(end - Offset) >> _unitShift) - 1;
+        if (last >= first)
+        {
+            _deliveredUnits |= (UInt128.MaxValue >> (MaxUnits - 1 - (last - first))) << first;
+        }
+    }
 
     /// <summary>Called by the queue, once, when the part's turn has come.</summary>
     public void Start() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);

@@ -201,7 +201,7 @@ internal sealed partial class ReaderShard
     {
         foreach (Part part in operation.Parts)
         {
-            part.Delivered += Math.Min(operation.End, part.End) - Math.Max(operation.Offset, part.Offset);
+            part.DeliverUnsynchronized(Math.Max(operation.Offset, part.Offset), Math.Min(operation.End, part.End));
         }
 
         _hitBytes += operation.HitBytes;

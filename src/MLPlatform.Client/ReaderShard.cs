@@ -314,7 +314,7 @@ internal sealed partial class ReaderShard
         }
         else if (part.State == PartState.Complete && part.Pins == 0)
         {
-            list = part.Delivered >= part.Length ? _consumed : _idle;
+            list = part.IsConsumed ? _consumed : _idle;
         }
 
         if (part.List != list)

@@ -163,6 +163,43 @@ public sealed class FileReaderMemoryTests
     }
 
     [Fact]
+    public async Task Consumed_HotBytesReadAgainAndAgain_DoNotCount()
+    {
+        await using ReaderFixture fixture = new(new MemoryStore());
+        FileVersion file = fixture.Store.File(1, MiB);
+        for (int i = 0; i < 1000; i++)
+        {
+            await fixture.CheckAsync(file, 8192, 4096);
+        }
+
+        fixture.Clock.Advance(TimeSpan.FromSeconds(5));
+        await fixture.CheckAsync(file, 0, MiB);
+        Assert.Single(fixture.Store.Ranges);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4096)]
+    [InlineData(100_000)]
+    [InlineData((1 << 20) - 1)]
+    public async Task Consumed_ReadInPiecesOfAnySize_IsRecognised(int size)
+    {
+        await using ReaderFixture fixture = new(new MemoryStore());
+        foreach (int piece in new[] { 1 + (size / 3), 5000, size })
+        {
+            FileVersion file = fixture.Store.File((ulong)piece, size);
+            for (int offset = 0; offset < size; offset += piece)
+            {
+                await fixture.CheckAsync(file, offset, piece);
+            }
+        }
+
+        await fixture.QuietAsync();
+        fixture.Clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(0, fixture.Reader.Counters.OpenFiles);
+    }
+
+    [Fact]
     public async Task Prefetched_NeverRead_IsCountedAsWaste()
     {
         await using ReaderFixture fixture = new(new MemoryStore());
