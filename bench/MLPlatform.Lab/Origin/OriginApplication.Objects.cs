@@ -65,7 +65,7 @@ internal sealed partial class OriginApplication
         OriginTarget target = exchange.Target;
         if (target.Key.Length == 0)
         {
-            await (Source.HasBucket(target.Bucket) || Source.CreateBucket(target.Bucket) ? WriteXml(exchange, 200, default) : Refuse(exchange, OriginError.NotImplemented));
+            await (Source.HasBucket(target.Bucket) || Source.CreateBucket(target.Bucket) ? WriteXml(exchange, 200, null) : Refuse(exchange, OriginError.NotImplemented));
             return;
         }
 
@@ -96,7 +96,7 @@ internal sealed partial class OriginApplication
         }
 
         exchange.ResponseHeaders.ETag = Quote(stored.ETag);
-        await WriteXml(exchange, 200, default);
+        await WriteXml(exchange, 200, null);
     }
 
     private Task Delete(Exchange exchange)

@@ -86,7 +86,7 @@ internal sealed partial class OriginApplication : IHttpApplication<IFeatureColle
     {
         Interlocked.Increment(ref _heads);
         exchange.ResponseHeaders["x-amz-bucket-region"] = _options.Region;
-        return Source.HasBucket(exchange.Target.Bucket) ? WriteXml(exchange, 200, default) : Refuse(exchange, OriginError.NoSuchBucket);
+        return Source.HasBucket(exchange.Target.Bucket) ? WriteXml(exchange, 200, null) : Refuse(exchange, OriginError.NoSuchBucket);
     }
 
     private Task GetBucket(Exchange exchange)
@@ -153,24 +153,23 @@ internal sealed partial class OriginApplication : IHttpApplication<IFeatureColle
         await WriteXml(exchange, error.Status, OriginXml.Error(error, exchange.Target.Path, NextRequestId(), region));
     }
 
-    private static async Task WriteXml(Exchange exchange, int status, ReadOnlyMemory<byte> body)
+    /// <param name="xml">Disposed here; null is an empty body.</param>
+    private static async Task WriteXml(Exchange exchange, int status, OriginXml? xml)
     {
-        exchange.Response.StatusCode = status;
-        if (exchange.Method == "HEAD")
+        using (xml)
         {
-            return; // S3 gives no reason either.
-        }
+            exchange.Response.StatusCode = status;
+            if (exchange.Method == "HEAD")
+            {
+                return; // S3 gives no reason either.
+            }
 
-        if (body.Length > 0)
-        {
-            exchange.ResponseHeaders.ContentType = s_xml;
-        }
-
-        exchange.ResponseHeaders.ContentLength = body.Length;
-        await exchange.Body.StartAsync();
-        if (body.Length > 0)
-        {
-            await exchange.Body.Writer.WriteAsync(body);
+            exchange.ResponseHeaders.ContentLength = xml?.Body.Length ?? 0;
+            if (xml is not null)
+            {
+                exchange.ResponseHeaders.ContentType = s_xml;
+                await exchange.Body.Writer.WriteAsync(xml.Body);
+            }
         }
     }
 

@@ -1,19 +1,34 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 
 namespace MLPlatform.Lab;
 
-/// <summary>Writes the XML bodies of S3. Text goes straight to UTF-8, since listing pages are a measured path.</summary>
-internal sealed class OriginXml
+/// <summary>
+/// One XML body of S3. Text goes straight to UTF-8 in a buffer that is used again, since listing pages are a measured path:
+/// fresh ones would lie on the large object heap. Whoever sends the body disposes it.
+/// </summary>
+internal sealed class OriginXml : IDisposable
 {
     private const string Namespace = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 
-    private readonly ArrayBufferWriter<byte> _body = new(4096);
+    // Of no more than so many pages that are sent at a time; a page of 1,000 keys takes about 300 KiB.
+    private const int MaxIdleBuffers = 16;
 
-    private OriginXml() => Raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"u8);
+    private static readonly ConcurrentQueue<ArrayBufferWriter<byte>> s_idle = new();
 
-    public static ReadOnlyMemory<byte> Error(OriginError error, string resource, string requestId, string? extra = null)
+    private readonly ArrayBufferWriter<byte> _body;
+
+    private OriginXml()
+    {
+        _body = s_idle.TryDequeue(out ArrayBufferWriter<byte>? idle) ? idle : new ArrayBufferWriter<byte>(4096);
+        Raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"u8);
+    }
+
+    public ReadOnlyMemory<byte> Body => _body.WrittenMemory;
+
+    public static OriginXml Error(OriginError error, string resource, string requestId, string? extra = null)
     {
         OriginXml xml = new();
         xml.Raw("<Error>"u8);
@@ -27,10 +42,10 @@ internal sealed class OriginXml
 
         xml.Element("RequestId"u8, requestId);
         xml.Raw("</Error>"u8);
-        return xml._body.WrittenMemory;
+        return xml;
     }
 
-    public static ReadOnlyMemory<byte> Buckets(IEnumerable<string> buckets)
+    public static OriginXml Buckets(IEnumerable<string> buckets)
     {
         OriginXml xml = new();
         xml.Raw("<ListAllMyBucketsResult"u8);
@@ -44,11 +59,11 @@ internal sealed class OriginXml
         }
 
         xml.Raw("</Buckets></ListAllMyBucketsResult>"u8);
-        return xml._body.WrittenMemory;
+        return xml;
     }
 
     /// <param name="region">S3 leaves the element empty for us-east-1.</param>
-    public static ReadOnlyMemory<byte> Location(string region)
+    public static OriginXml Location(string region)
     {
         OriginXml xml = new();
         xml.Raw("<LocationConstraint"u8);
@@ -56,10 +71,10 @@ internal sealed class OriginXml
         xml.Raw(">"u8);
         xml.Escaped(region == "us-east-1" ? "" : region);
         xml.Raw("</LocationConstraint>"u8);
-        return xml._body.WrittenMemory;
+        return xml;
     }
 
-    public static ReadOnlyMemory<byte> Listing(ListQuery query, ListResult result, bool quoteETags)
+    public static OriginXml Listing(ListQuery query, ListResult result, bool quoteETags)
     {
         OriginXml xml = new();
         xml.Raw("<ListBucketResult"u8);
@@ -119,7 +134,7 @@ internal sealed class OriginXml
         }
 
         xml.Raw("</ListBucketResult>"u8);
-        return xml._body.WrittenMemory;
+        return xml;
     }
 
     /// <summary>A continuation token says where the page ended; clients must not look into it, so it does not look like a key.</summary>
@@ -132,6 +147,15 @@ internal sealed class OriginXml
         return token.StartsWith('1') && Convert.FromHexString(token.AsSpan(1), bytes, out int _, out int written) == OperationStatus.Done
             ? Encoding.UTF8.GetString(bytes[..written])
             : null;
+    }
+
+    public void Dispose()
+    {
+        if (s_idle.Count < MaxIdleBuffers)
+        {
+            _body.ResetWrittenCount();
+            s_idle.Enqueue(_body);
+        }
     }
 
     private void Object(OriginObject item, bool encodeUrl, bool quoteETags)
