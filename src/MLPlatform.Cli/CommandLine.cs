@@ -27,7 +27,11 @@ internal static class CommandLine
         IReadOnlyList<Verb> verbs = null!;
         verbs =
         [
+            new MountVerb(DatasetMount.StartAsync),
             new UmountVerb(),
+            new InfoVerb(),
+            new StatsVerb(),
+            new DoctorVerb(),
             new ConfigShowVerb(() => verbs),
             new VersionVerb(),
             new CompletionVerb(),

@@ -1,5 +1,6 @@
 using MLPlatform.Cli.Options;
 using MLPlatform.Core;
+using MLPlatform.FileSystem;
 using MLPlatform.UnderStore;
 
 namespace MLPlatform.Cli.Mounting;
@@ -27,7 +28,7 @@ internal sealed record MountOptions
 
     public TimeSpan MetadataTtl { get; init; }
 
-    public MountProfileChoice Profile { get; init; }
+    public MountProfile Profile { get; init; }
 
     public bool Passthrough { get; init; }
 

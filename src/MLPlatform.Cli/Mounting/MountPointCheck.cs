@@ -19,7 +19,7 @@ internal static class MountPointCheck
             RunRecord? record = registry.Find(directory);
             if (!IsDead(directory))
             {
-                string by = record is null ? "" : $", {record.Source} by process {record.Pid},";
+                string by = record is null ? "" : $" (it shows {record.Source}, served by process {record.Pid})";
                 throw new CacheException(CacheError.Busy, $"{directory} is already mounted{by}; end that with: mlp umount {Quote(directory)}");
             }
 
@@ -31,15 +31,21 @@ internal static class MountPointCheck
         CheckDirectory(directory, options.NonEmpty);
     }
 
-    /// <summary>True when a mount's server is gone: the kernel answers ENOTCONN by itself.</summary>
+    /// <summary>True when a mount's server is gone: then the kernel answers ENOTCONN by itself.</summary>
     public static bool IsDead(string directory)
     {
         int errno = 0;
 
         // On a thread of its own: a server that hangs would keep us as well.
-        Thread thread = new(() => errno = NativeMethods.access(directory, 0) < 0 ? NativeMethods.LastErrno : 0) { IsBackground = true };
+        Thread thread = new(() => errno = Probe(directory)) { IsBackground = true };
         thread.Start();
         return thread.Join(s_probePatience) && errno == NativeMethods.ENOTCONN;
+    }
+
+    private static unsafe int Probe(string directory)
+    {
+        byte* result = stackalloc byte[256]; // sizeof(struct statx)
+        return NativeMethods.statx(NativeMethods.AT_FDCWD, directory, NativeMethods.AT_STATX_FORCE_SYNC, NativeMethods.STATX_BASIC_STATS, result) < 0 ? NativeMethods.LastErrno : 0;
     }
 
     /// <summary>Takes a dead mount and its server's traces away.</summary>

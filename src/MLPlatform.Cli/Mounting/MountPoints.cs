@@ -1,3 +1,5 @@
+using MLPlatform.Fuse;
+
 namespace MLPlatform.Cli.Mounting;
 
 /// <summary>Facts about directories where something is mounted.</summary>
@@ -5,6 +7,12 @@ internal static class MountPoints
 {
     /// <summary>How our mounts show in /proc/self/mountinfo.</summary>
     public const string FileSystemType = "fuse.mlp";
+
+    /// <summary>Where datasets are mounted now; control files are not among them.</summary>
+    public static IEnumerable<string> Ours() => MountTable.Read()
+        .Where(static m => m.Type == FileSystemType && !m.Directory.StartsWith(MachinePaths.RunDirectory + "/", StringComparison.Ordinal))
+        .Select(static m => m.Directory)
+        .Distinct();
 
     /// <summary>
     /// The absolute path with links resolved, without touching the directory itself: a dead mount there answers every question
@@ -36,7 +44,7 @@ internal static class MountPoints
         return resolved;
     }
 
-    private static bool IsMounted(string path) => Fuse.MountTable.Read().Any(m => m.Directory == path && m.Type == FileSystemType);
+    private static bool IsMounted(string path) => MountTable.Read().Any(m => m.Directory == path && m.Type == FileSystemType);
 
     private static string? LinkTarget(string path)
     {

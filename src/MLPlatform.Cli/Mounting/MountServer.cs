@@ -13,9 +13,9 @@ internal delegate Task<IMountHandle> MountStarter(MountOptions options, MountReq
 /// One mount from start to end in this process, in the foreground or as a background server: checks the directory, starts the
 /// file system, tells whoever waits, and stays until it is unmounted or a signal comes. One per process.
 /// </summary>
-internal sealed class MountServer(MountOptions options, MountStarter starter, ILoggerFactory loggers, string? logPath, ReadinessReport? report, Terminal terminal)
+internal sealed class MountServer(MountOptions options, MountStarter starter, ILoggerFactory loggers, string? logPath, ReadinessReport? report, string configuration, Terminal terminal)
 {
-    private readonly ILogger _logger = loggers.CreateLogger("Mount");
+    private readonly ILogger _logger = loggers.CreateLogger("mlp.mount");
 
     /// <returns>The exit code.</returns>
     public async Task<int> RunAsync(Interrupts interrupts)
@@ -44,7 +44,7 @@ internal sealed class MountServer(MountOptions options, MountStarter starter, IL
         (string id, string control) = registry.Reserve(options.Directory);
         try
         {
-            await using IMountHandle mount = await starter(options, new MountRequestContext(control, logPath, loggers, OnProgress), interrupts.Token);
+            await using IMountHandle mount = await starter(options, new MountRequestContext(control, configuration, loggers, OnProgress), interrupts.Token);
 
             // Not before: SOURCE and credentials may be relative paths. Not later: a busy directory could not be unmounted elsewhere.
             Environment.CurrentDirectory = "/";
@@ -55,12 +55,11 @@ internal sealed class MountServer(MountOptions options, MountStarter starter, IL
                 PidStartTicks = ProcessIdentity.StartTicks(Environment.ProcessId) ?? 0,
                 PidNamespace = ProcessIdentity.Namespace,
                 Directory = options.Directory,
-                Source = options.Source,
+                Source = mount.SourceName,
                 Control = control,
                 Log = logPath,
                 Started = TimeProvider.System.GetUtcNow(),
             });
-            MountLog.Mounted(_logger, options.Directory);
             if (report is not null)
             {
                 bool isHeard = report.Ready();
@@ -80,7 +79,6 @@ internal sealed class MountServer(MountOptions options, MountStarter starter, IL
             registry.Remove(id);
         }
 
-        MountLog.Unmounted(_logger, options.Directory);
         return ExitCodes.Done;
     }
 

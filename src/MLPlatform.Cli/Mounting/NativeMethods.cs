@@ -16,6 +16,12 @@ internal static unsafe partial class NativeMethods
     public const int O_CREAT = 0x40;
     public const int O_APPEND = 0x400;
     public const int O_CLOEXEC = 0x80000;
+    public const int AT_FDCWD = -100;
+
+    // Asks the server also where the kernel believes to know.
+    public const int AT_STATX_FORCE_SYNC = 0x2000;
+    public const uint STATX_BASIC_STATS = 0x7FF;
+
     public const int WNOHANG = 1;
     public const short POLLIN = 1;
     public const int F_SETFD = 2;
@@ -38,12 +44,17 @@ internal static unsafe partial class NativeMethods
 
     public static uint EffectiveUserId { get; } = geteuid();
 
+    public static uint EffectiveGroupId { get; } = getegid();
+
     public static int LastErrno => Marshal.GetLastPInvokeError();
 
     public static string Describe(int errno) => Marshal.GetPInvokeErrorMessage(errno);
 
     [LibraryImport(Libc)]
     private static partial uint geteuid();
+
+    [LibraryImport(Libc)]
+    private static partial uint getegid();
 
     [LibraryImport(Libc, SetLastError = true)]
     public static partial int pipe2(int* descriptors, int flags);
@@ -77,6 +88,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int access(string path, int mode);
+
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statx(int directory, string path, int flags, uint mask, byte* result);
 
     [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial nint listxattr(string path, byte* list, nuint size);

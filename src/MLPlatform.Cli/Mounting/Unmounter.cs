@@ -84,7 +84,7 @@ internal sealed class Unmounter(RunRegistry registry)
     // Somebody inside the mount, or one letter off.
     private static string Nearest(string directory)
     {
-        List<string> ours = [.. MountTable.Read().Where(static m => m.Type == MountPoints.FileSystemType).Select(static m => m.Directory).Where(static d => !d.StartsWith(MachinePaths.RunDirectory + "/", StringComparison.Ordinal))];
+        List<string> ours = [.. MountPoints.Ours()];
         string? inside = ours.FirstOrDefault(d => directory.StartsWith(d + "/", StringComparison.Ordinal));
         string? nearest = inside ?? Framework.NearestWord.Find(directory, ours);
         return nearest is null ? "." : $"; did you mean {nearest}?";

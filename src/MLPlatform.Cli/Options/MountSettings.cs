@@ -1,3 +1,5 @@
+using MLPlatform.FileSystem;
+
 namespace MLPlatform.Cli.Options;
 
 /// <summary>What a mount shows, how it talks to the kernel, and what it may use.</summary>
@@ -38,18 +40,18 @@ internal static class MountSettings
     public static readonly Setting<bool> Wait = Flag("wait", "List a source that is no dataset completely before it is shown, instead of starting on live listings.", What);
 
     public static readonly Setting<TimeSpan> MetadataTtl = new(
-        "metadata-ttl", "TIME", "How long names and attributes are believed while live.", TimeSpan.FromSeconds(60), static t => SettingKinds.ParseDuration(t[0]))
+        "metadata-ttl", "TIME", "How long names and attributes are believed while live.", TimeSpan.FromSeconds(5), static t => SettingKinds.ParseDuration(t[0]))
     {
         Group = What,
-        DefaultText = "60s",
+        DefaultText = "5s",
     };
 
-    public static readonly Setting<MountProfileChoice> Profile = new(
+    public static readonly Setting<MountProfile> Profile = new(
         "profile",
         "WORD",
         "How the mount talks to the kernel: files keeps everything in kernel caches and suits many small files, shards serves opens and suits few large files; auto goes by the sizes.",
-        MountProfileChoice.Auto,
-        static t => SettingKinds.ParseWord(t[0], [("auto", MountProfileChoice.Auto), ("files", MountProfileChoice.Files), ("shards", MountProfileChoice.Shards)]))
+        MountProfile.Auto,
+        static t => SettingKinds.ParseWord(t[0], [("auto", MountProfile.Auto), ("files", MountProfile.Files), ("shards", MountProfile.Shards)]))
     {
         Group = How,
         Words = ["auto", "files", "shards"],

@@ -2,7 +2,6 @@ using MLPlatform.Cli.Framework;
 using MLPlatform.Cli.Mounting;
 using MLPlatform.Cli.Options;
 using MLPlatform.Core;
-using MLPlatform.Fuse;
 
 namespace MLPlatform.Cli.Verbs;
 
@@ -40,9 +39,7 @@ internal sealed class CompleteVerb(Func<CommandTree> tree) : Verb
     {
         try
         {
-            return kind == CompletionKind.MountPoint
-                ? [.. MountTable.Read().Where(static m => m.Type == MountPoints.FileSystemType).Select(static m => m.Directory).Where(static d => !d.StartsWith(MachinePaths.RunDirectory + "/", StringComparison.Ordinal))]
-                : [];
+            return kind == CompletionKind.MountPoint ? [.. MountPoints.Ours()] : [];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CacheException)
         {

@@ -28,17 +28,16 @@ internal sealed class ConfigShowVerb(Func<IReadOnlyList<Verb>> verbs) : Verb
 
     public override Task<int> RunAsync(VerbContext context, CancellationToken cancellationToken)
     {
-        List<SettingValue> values = [.. context.Values.All.Where(static v => !v.Setting.IsPerCall).OrderBy(static v => v.Setting.Name, StringComparer.Ordinal)];
         if (context.Json)
         {
             context.Terminal.WriteLine(JsonText.Write(writer =>
             {
                 writer.WriteStartArray();
-                foreach (SettingValue value in values)
+                foreach (SettingValue value in Shown(context.Values))
                 {
                     writer.WriteStartObject();
                     writer.WriteString("option", value.Setting.Name);
-                    writer.WriteString("value", Text(value));
+                    writer.WriteString("value", Value(value));
                     writer.WriteString("default", Default(value.Setting));
                     writer.WriteString("from", value.Where);
                     writer.WriteEndObject();
@@ -49,19 +48,26 @@ internal sealed class ConfigShowVerb(Func<IReadOnlyList<Verb>> verbs) : Verb
             return Task.FromResult(ExitCodes.Done);
         }
 
-        List<string[]> rows = [["OPTION", "VALUE", "DEFAULT", "FROM"]];
-        rows.AddRange(values.Select(static v => new[] { v.Setting.Name, Text(v) ?? "-", Default(v.Setting) ?? "-", v.Where }));
-        foreach (string line in TextTable.Format(rows))
-        {
-            context.Terminal.WriteLine(line);
-        }
-
+        context.Terminal.Output.Write(Text(context.Values));
         return Task.FromResult(ExitCodes.Done);
+    }
+
+    /// <summary>The table, for this verb and for the control file of a mount.</summary>
+    public static string Text(SettingValues values)
+    {
+        List<string[]> rows = [["OPTION", "VALUE", "DEFAULT", "FROM"]];
+        rows.AddRange(Shown(values).Select(static v => new[] { v.Setting.Name, Value(v) ?? "-", Default(v.Setting) ?? "-", v.Where }));
+        return string.Concat(TextTable.Format(rows).Select(static line => line + "\n"));
     }
 
     private IEnumerable<Setting> Others() => verbs().Where(v => v != this).SelectMany(static v => v.Settings).Where(static s => !s.IsPerCall);
 
-    private static string? Text(SettingValue value) => value.Texts.Count > 0 ? string.Join("; ", value.Texts) : Default(value.Setting);
+    private static IEnumerable<SettingValue> Shown(SettingValues values) =>
+        values.All
+            .Where(static v => !v.Setting.IsPerCall || (v.Origin != SettingOrigin.Default && !OutputSettings.OfEveryVerb.Contains(v.Setting)))
+            .OrderBy(static v => v.Setting.Name, StringComparer.Ordinal);
+
+    private static string? Value(SettingValue value) => value.Texts.Count > 0 ? string.Join("; ", value.Texts) : Default(value.Setting);
 
     private static string? Default(Setting setting) => setting.DefaultText.Length > 0 ? setting.DefaultText : setting.IsFlag ? "false" : null;
 }

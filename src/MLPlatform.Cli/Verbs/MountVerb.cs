@@ -81,7 +81,7 @@ internal sealed class MountVerb(MountStarter starter) : Verb
 
         logPath ??= report is null ? null : DefaultLog(options.Directory);
         using ILoggerFactory loggers = LogFactory.Create(context.Values, logPath, isBackground: report is not null);
-        return await new MountServer(options, starter, loggers, logPath, report, context.Terminal).RunAsync(context.Interrupts);
+        return await new MountServer(options, starter, loggers, logPath, report, ConfigShowVerb.Text(context.Values), context.Terminal).RunAsync(context.Interrupts);
     }
 
     private static string DefaultLog(string directory) => System.IO.Path.Combine(MachinePaths.LogDirectory, RunRegistry.NameFor(directory) + ".log");

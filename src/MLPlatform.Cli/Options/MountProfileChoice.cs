@@ -1,8 +1,0 @@
-namespace MLPlatform.Cli.Options;
-
-internal enum MountProfileChoice
-{
-    Auto,
-    Files,
-    Shards,
-}
