@@ -7,6 +7,7 @@ namespace MLPlatform.Datasets;
 public sealed partial class LiveTree
 {
     private readonly ClockQueue<NameSlot> _recentNames = new();
+    private volatile bool _isShrunk;
 
     public void AddReference(ulong inode)
     {
@@ -31,13 +32,18 @@ public sealed partial class LiveTree
             return;
         }
 
+        // A sink may drop what it could not take while its directory is being read, which forgets names by itself when it is done.
+        bool isReading = node.Lock.IsHeldByCurrentThread;
         lock (node.Lock)
         {
             node.KernelReferences -= Math.Min(count, node.KernelReferences);
             QueueIfUnneededUnsynchronized(node);
         }
 
-        ForgetNames();
+        if (!isReading)
+        {
+            ForgetNames();
+        }
     }
 
     /// <summary>The number that a path's version was given out under, for whoever builds a manifest of the same stores. Directories and links go by their path.</summary>
@@ -90,7 +96,7 @@ public sealed partial class LiveTree
         }
     }
 
-    /// <summary>Every number that the kernel may hold now, with its path, parents before children.</summary>
+    /// <summary>Every number that the kernel may hold now, with its path, parents before children, and the names known to lead nowhere.</summary>
     internal IEnumerable<LiveNumber> Numbers()
     {
         var open = new Queue<(LiveDirectory Directory, byte[] Path)>();
@@ -117,6 +123,11 @@ public sealed partial class LiveTree
                     }
                 }
 
+                if (current == 0)
+                {
+                    yield return new LiveNumber(0, at.Directory.Node.Inode, path, slot.Name, StoreEntryKind.File, false);
+                }
+
                 foreach (LiveNode version in found)
                 {
                     yield return new LiveNumber(version.Inode, at.Directory.Node.Inode, path, slot.Name, version.Listed.Kind, version.Inode == current);
@@ -127,6 +138,14 @@ public sealed partial class LiveTree
                 }
             }
         }
+    }
+
+    /// <summary>From here on keeps only what the kernel holds: somebody else answers for names.</summary>
+    internal void Shrink()
+    {
+        _isShrunk = true;
+        ForgetNames();
+        ForgetListings();
     }
 
     /// <summary>The node for an entry of a listing. The caller holds the directory's lock.</summary>
@@ -267,7 +286,7 @@ public sealed partial class LiveTree
     private void ForgetNames()
     {
         // Each round forgets a name or takes one out of the queue; a name gets one second chance.
-        while (_recentNames.TryTake(_options.MaxRecentNames, out NameSlot? slot))
+        while (_recentNames.TryTake(_isShrunk ? 0 : _options.MaxRecentNames, out NameSlot? slot))
         {
             lock (slot.Parent.Lock)
             {

@@ -107,6 +107,7 @@ public sealed partial class LiveTree
             }
         }
 
+        ForgetNames();
         return fault;
     }
 
@@ -214,13 +215,13 @@ public sealed partial class LiveTree
     /// <summary>Brings the directory listings back within their bound. The caller holds no lock.</summary>
     private void ForgetListings()
     {
-        while (_listings.TryTake(_options.MaxListedEntries, out LiveDirectory? directory))
+        while (_listings.TryTake(_isShrunk ? 0 : _options.MaxListedEntries, out LiveDirectory? directory))
         {
             lock (directory.Lock)
             {
                 directory.ListingTicket = null;
                 DirectoryListing listing = directory.Listing!;
-                bool isAlone = CostOf(listing) > _options.MaxListedEntries && _listings.IsEmpty;
+                bool isAlone = !_isShrunk && CostOf(listing) > _options.MaxListedEntries && _listings.IsEmpty;
                 if ((listing.RecentlyUsed || isAlone) && !directory.Node.IsForgotten)
                 {
                     listing.RecentlyUsed = false;

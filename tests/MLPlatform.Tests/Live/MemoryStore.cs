@@ -10,6 +10,7 @@ internal sealed class MemoryStore(string uri = "s3://test/prefix") : IUnderStore
 {
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, StoreEntry> _entries = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource _listingBegan = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _versions;
 
     public string Uri => uri;
@@ -25,6 +26,15 @@ internal sealed class MemoryStore(string uri = "s3://test/prefix") : IUnderStore
 
     /// <summary>Every answer waits for it.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
+
+    /// <summary>Whole listings wait for it; single directories and names do not.</summary>
+    public Task ListingGate { get; set; } = Task.CompletedTask;
+
+    /// <summary>Completes when a whole listing has got as far as the gate.</summary>
+    public Task ListingBegan => _listingBegan.Task;
+
+    /// <summary>Thrown by whole listings.</summary>
+    public CacheException? ListingFault { get; set; }
 
     /// <summary>Runs after an answer was determined and before it is given.</summary>
     public Func<Task>? BeforeAnswer { get; set; }
@@ -49,6 +59,14 @@ internal sealed class MemoryStore(string uri = "s3://test/prefix") : IUnderStore
         {
             _entries[path] = new StoreEntry { Path = Encoding.UTF8.GetBytes(path), Kind = StoreEntryKind.File, Size = size, Identity = identity, MtimeNanoseconds = mtime };
         }
+    }
+
+    /// <summary>Keeps whole listings waiting until the result completes.</summary>
+    public TaskCompletionSource HoldListings()
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        ListingGate = gate.Task;
+        return gate;
     }
 
     public void Delete(string path)
@@ -107,7 +125,14 @@ internal sealed class MemoryStore(string uri = "s3://test/prefix") : IUnderStore
     {
         Counters.AddList();
         await Gate.WaitAsync(cancellationToken);
+        _listingBegan.TrySetResult();
+        await ListingGate.WaitAsync(cancellationToken);
         ThrowFault();
+        if (ListingFault is { } fault)
+        {
+            throw new CacheException(fault.Error, fault.Message);
+        }
+
         StoreEntry[] found;
         lock (_lock)
         {

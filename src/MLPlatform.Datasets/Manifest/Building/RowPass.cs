@@ -36,7 +36,7 @@ internal sealed unsafe partial class RowPass : IDisposable
     {
         _options = options;
         _previous = new PreviousJoin(options.Previous, options.Mounts);
-        _nextInode = Math.Max(options.Previous?.NextInode ?? 0, ManifestFormat.RootInode + 1);
+        _nextInode = NextInode = Math.Max(options.Previous?.NextInode ?? 0, ManifestFormat.RootInode + 1);
         _queue = new DirectoryQueue(Path.Combine(options.WorkDirectory, "column-queue"));
         (Class, Size, Mtime, ETagParts, Inode) = (Column("class"), Column("size"), Column("mtime"), Column("parts"), Column("inode"));
         (NameGroups, Names, Texts, Identity, SkippedList) = (Column("groups"), Blob("names"), Blob("texts"), Blob("identity"), Blob("skipped"));
@@ -137,7 +137,6 @@ internal sealed unsafe partial class RowPass : IDisposable
 
         DirectoryFirstChild.Add(Rows);
         NameGroups.Add(Names.Length);
-        NextInode = Math.Max(NextInode, _nextInode);
         SumUp();
     }
 

@@ -1,0 +1,264 @@
+using System.Text.Json;
+using MLPlatform.Core;
+using MLPlatform.UnderStore;
+
+namespace MLPlatform.Datasets;
+
+// Whatever writes. One process at a time per dataset, held by its lock.
+public sealed partial class Catalogue
+{
+    /// <summary>Adds a dataset and, unless told not to, lists its stores into a first version.</summary>
+    /// <param name="list">False: only the definition is written, <see cref="SyncAsync"/> lists later.</param>
+    /// <returns>Null when nothing was listed.</returns>
+    /// <exception cref="CacheException"><c>Configuration</c>: the name is taken or wrong, or the sources contradict each other; a store's own fault where one cannot be reached. Once the
+    /// stores were found in order the dataset exists, also when its listing fails: <see cref="SyncAsync"/> goes on with it.</exception>
+    public async Task<DatasetSyncResult?> AddAsync(DatasetDefinition definition, bool list, DatasetBuildOptions options, CancellationToken cancellationToken)
+    {
+        definition.Check();
+        ThrowIfTaken(definition.Name); // Again under the lock; but before stores are asked.
+        IReadOnlyList<IUnderStore> stores = OpenStores(definition.Sources, options.Store);
+        try
+        {
+            await Task.WhenAll(stores.Select(store => store.CheckAsync(cancellationToken)));
+            definition = definition with
+            {
+                Created = _time.GetUtcNow(),
+
+                // As the store spells it: a relative path means nothing tomorrow.
+                Sources = [.. definition.Sources.Zip(stores, static (source, store) => source with { Uri = store.Uri, Store = Absolute(source.Store) })],
+            };
+        }
+        finally
+        {
+            await DisposeAsync(stores);
+        }
+
+        await ChangeAsync(definition.Name, "mlp dataset add", options.LockDeadline, () => Create(definition), cancellationToken);
+        return list ? await SyncAsync(definition.Name, options, cancellationToken) : null;
+    }
+
+    /// <summary>Lists the stores again and makes what they hold the current version, unless nothing changed.</summary>
+    /// <exception cref="CacheException"><c>NotFound</c>: no such dataset; <c>Busy</c>: somebody else is at it; a store's own fault: then the current version stays.</exception>
+    public async Task<DatasetSyncResult> SyncAsync(string name, DatasetBuildOptions options, CancellationToken cancellationToken)
+    {
+        DatasetDefinition definition = Definition(name);
+        DatasetFolder folder = FolderOf(name);
+        using FileLock held = await LockAsync(folder, "mlp dataset sync", options.LockDeadline, cancellationToken);
+        _ = Require(name); // It may have been removed while we waited.
+        DatasetVersionId? current = folder.ReadCurrentOrNone();
+        using Manifest? previous = OpenPrevious(folder, current);
+        InodeReservations inodes = folder.OpenInodes(previous?.NextInode ?? 0);
+        ManifestBuildResult built = await BuildAsync(folder, definition.Name, definition.Sources, folder.WorkPath, previous, new ReservedInodes(inodes), isResumable: true, options, cancellationToken);
+        try
+        {
+            using Manifest now = folder.OpenManifest(built.Digest);
+            ManifestDiff? diff = previous is null || built.Digest == previous.Digest ? null : ManifestDiff.Compare(previous, now, 0, cancellationToken);
+            long names = now.Files + now.Links;
+            if (built.Digest != current)
+            {
+                folder.Publish(built.Digest);
+                CatalogueLog.VersionPublished(_logger, name, built.Digest.ToString(), now.Files, diff?.Added ?? names, diff?.Changed ?? 0, diff?.Removed ?? 0);
+            }
+
+            long added = previous is null ? names : diff?.Added ?? 0;
+            long changed = diff?.Changed ?? 0;
+            return new DatasetSyncResult(
+                name,
+                built.Digest,
+                current,
+                added,
+                changed,
+                diff?.Removed ?? 0,
+                names - added - changed,
+                previous is null ? now.Bytes : diff?.NewBytes ?? 0,
+                now.Files,
+                now.Directories,
+                now.Bytes,
+                now.Skipped,
+                folder.Prune(definition.KeepVersions));
+        }
+        catch (Exception e) when (CatalogueFault.IsDisk(e))
+        {
+            throw CatalogueFault.From(e, Root);
+        }
+    }
+
+    /// <summary>Forgets a dataset and deletes its manifests; what its stores hold is not touched.</summary>
+    /// <param name="force">Also while it is mounted: mounts go on with what they have.</param>
+    /// <exception cref="CacheException"><c>NotFound</c>; <c>Busy</c>: it is mounted or being changed.</exception>
+    public Task RemoveAsync(string name, bool force, TimeSpan lockDeadline, CancellationToken cancellationToken)
+    {
+        _ = Require(name);
+        return ChangeAsync(name, "mlp dataset remove", lockDeadline, () =>
+        {
+            DatasetFolder folder = Require(name);
+            if (!force && folder.Mounts() is [var mount, ..] mounts)
+            {
+                string others = mounts.Count > 1 ? $" and {mounts.Count - 1} more" : "";
+                throw new CacheException(CacheError.Busy, $"Dataset {name} is mounted at {mount.Directory} by process {mount.Process}{others}; run `mlp umount {mount.Directory}` first, or force it.");
+            }
+
+            // In one step it is gone; deleting may then take its time, and be finished by another.
+            string dead = Path.Combine(DatasetsPath, $"{DeadPrefix}{name}-{Guid.NewGuid():n}");
+            _files.Rename(folder.Path, dead);
+            _files.FlushDirectory(DatasetsPath);
+            _files.DeleteTree(dead);
+        }, cancellationToken);
+    }
+
+    internal async Task<ManifestBuildResult> BuildAsync(
+        DatasetFolder folder,
+        string dataset,
+        IReadOnlyList<DatasetSource> sources,
+        string workPath,
+        Manifest? previous,
+        IInodeSource inodes,
+        bool isResumable,
+        DatasetBuildOptions options,
+        CancellationToken cancellationToken)
+    {
+        IReadOnlyList<IUnderStore> stores = OpenStores(sources, options.Store);
+        try
+        {
+            await using ManifestBuilder builder = ManifestBuilder.Open(new ManifestBuilderOptions
+            {
+                DatasetName = dataset,
+                Mounts = [.. sources.Zip(stores, static (source, store) => new ManifestMount(source.Path, store.Uri))],
+                WorkDirectory = workPath,
+                Previous = previous,
+                Inodes = inodes,
+                Budget = options.Budget,
+                Resumable = isResumable,
+                ResumeWithin = options.ResumeWithin,
+                ListingKey = string.Join('\n', sources.Select(static source => $"{source.Store.EndpointUrl} {source.Store.Region}")),
+                Time = _time,
+                Progress = options.Progress,
+            });
+            await TreeLister.ListAsync(builder, stores, new TreeListerOptions { Parallelism = options.Parallelism }, cancellationToken);
+            return await builder.FinishAsync(folder.VersionsPath, cancellationToken);
+        }
+        finally
+        {
+            await DisposeAsync(stores);
+        }
+    }
+
+    internal Manifest? OpenPrevious(DatasetFolder folder, DatasetVersionId? version)
+    {
+        if (version is not { } wanted)
+        {
+            return null;
+        }
+
+        try
+        {
+            return folder.OpenManifest(wanted);
+        }
+        catch (CacheException e)
+        {
+            // Its numbers are not given again: the reservations know how far they went.
+            CatalogueLog.PreviousUnreadable(_logger, folder.Name, e.Message);
+            return null;
+        }
+    }
+
+    internal static async ValueTask DisposeAsync(IEnumerable<IUnderStore> stores)
+    {
+        foreach (IUnderStore store in stores)
+        {
+            await store.DisposeAsync();
+        }
+    }
+
+    private static StoreReference Absolute(StoreReference store) =>
+        store.Credentials is { } reference && reference.StartsWith("file:", StringComparison.Ordinal) ? store with { Credentials = "file:" + Path.GetFullPath(reference[5..]) } : store;
+
+    private void ThrowIfTaken(string name)
+    {
+        if (Contains(name))
+        {
+            throw new CacheException(CacheError.Configuration, $"There is a dataset '{name}' already; choose another name, or run `mlp dataset remove {name}` first.");
+        }
+    }
+
+    private void Create(DatasetDefinition definition)
+    {
+        ThrowIfTaken(definition.Name);
+        _files.CreateDirectory(DatasetsPath);
+        DeleteLeftovers();
+        string unborn = Path.Combine(DatasetsPath, $"{UnbornPrefix}{definition.Name}-{Guid.NewGuid():n}");
+        _files.CreateDirectory(unborn);
+        _files.Write(Path.Combine(unborn, DatasetFolder.DefinitionName), JsonSerializer.SerializeToUtf8Bytes(definition, CatalogueJson.Default.DatasetDefinition));
+        _files.FlushDirectory(unborn);
+        string born = FolderOf(definition.Name).Path;
+        if (Directory.Exists(born))
+        {
+            _files.DeleteTree(born); // It has no definition, so it is no dataset.
+        }
+
+        _files.Rename(unborn, born);
+        _files.FlushDirectory(DatasetsPath);
+    }
+
+    /// <summary>Finishes what crashed processes left. Best effort: it is in nobody's way.</summary>
+    private void DeleteLeftovers()
+    {
+        DateTime old = (_time.GetUtcNow() - TimeSpan.FromHours(1)).UtcDateTime;
+        foreach (string path in Directory.EnumerateDirectories(DatasetsPath, ".*"))
+        {
+            ReadOnlySpan<char> name = Path.GetFileName(path.AsSpan());
+            bool isLeftover = name.StartsWith(DeadPrefix) || (name.StartsWith(UnbornPrefix) && Directory.GetLastWriteTimeUtc(path) < old);
+            if (!isLeftover)
+            {
+                continue;
+            }
+
+            try
+            {
+                _files.DeleteTree(path);
+            }
+            catch (Exception e) when (CatalogueFault.IsDisk(e))
+            {
+                CatalogueLog.LeftoverStays(_logger, path, e.Message);
+            }
+        }
+    }
+
+    private async Task<FileLock> LockAsync(DatasetFolder folder, string purpose, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Directory.CreateDirectory(LocksPath);
+            return await folder.LockAsync(purpose, deadline, cancellationToken);
+        }
+        catch (Exception e) when (CatalogueFault.IsDisk(e))
+        {
+            throw CatalogueFault.From(e, Root);
+        }
+    }
+
+    private async Task ChangeAsync(string name, string purpose, TimeSpan deadline, Action change, CancellationToken cancellationToken)
+    {
+        using FileLock held = await LockAsync(FolderOf(name), purpose, deadline, cancellationToken);
+        try
+        {
+            change();
+        }
+        catch (Exception e) when (CatalogueFault.IsDisk(e))
+        {
+            throw CatalogueFault.From(e, Root);
+        }
+    }
+
+    /// <summary>A sync has no live tree beside it, but shares its numbers with those that there may be.</summary>
+    private sealed class ReservedInodes(InodeReservations reservations) : IInodeSource
+    {
+        public bool TryGetInode(ReadOnlySpan<byte> path, StoreEntryKind kind, in ObjectIdentity identity, long size, out ulong inode)
+        {
+            inode = 0;
+            return false;
+        }
+
+        public ulong Reserve(ulong atLeast, ulong count) => reservations.Reserve(atLeast, count);
+    }
+}

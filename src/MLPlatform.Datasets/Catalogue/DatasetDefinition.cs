@@ -1,0 +1,55 @@
+using MLPlatform.Core;
+
+namespace MLPlatform.Datasets;
+
+/// <summary>What a dataset is made of, as <c>dataset.json</c> keeps it. Holds references to credentials, never a secret.</summary>
+public sealed record DatasetDefinition
+{
+    /// <summary>Of the file; an unknown one is refused by name.</summary>
+    public const int CurrentFormat = 1;
+
+    /// <summary>The version in use, the one before it to go back to, and a few that mounts of yesterday may still be pinned to.</summary>
+    public const int DefaultKeepVersions = 5;
+
+    public int Format { get; init; } = CurrentFormat;
+
+    public required string Name { get; init; }
+
+    public required IReadOnlyList<DatasetSource> Sources { get; init; }
+
+    /// <summary>Versions that <c>sync</c> leaves; mounted ones stay whatever their age.</summary>
+    public int KeepVersions { get; init; } = DefaultKeepVersions;
+
+    public DateTimeOffset Created { get; init; }
+
+    /// <exception cref="CacheException"><c>Configuration</c>.</exception>
+    public void Check()
+    {
+        DatasetName.Check(Name);
+        if (Sources.Count == 0)
+        {
+            throw new CacheException(CacheError.Configuration, $"Dataset {Name} needs at least one SOURCE.");
+        }
+
+        if (KeepVersions < 1)
+        {
+            throw new CacheException(CacheError.Configuration, $"Dataset {Name} must keep at least one version.");
+        }
+
+        foreach (DatasetSource source in Sources)
+        {
+            source.Store.Check(Name);
+        }
+
+        for (int i = 0; i < Sources.Count; i++)
+        {
+            for (int j = 0; j < i; j++)
+            {
+                if (Sources[i].Path == Sources[j].Path)
+                {
+                    throw new CacheException(CacheError.Configuration, $"{Sources[j].Uri} and {Sources[i].Uri} would both be at /{Sources[i].Path}; give one of them another place: SOURCE@/PATH.");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Text;
+using MLPlatform.Core;
+
+namespace MLPlatform.Datasets;
+
+/// <summary>
+/// Hands out inode numbers of one dataset to live trees and builders of any number of processes. A file holds the first number that nobody has;
+/// it is moved before numbers are used, so a crash loses numbers and never gives one twice. Any thread may call it.
+/// </summary>
+internal sealed class InodeReservations(string path, IFileOperations files, ulong atLeast) : IInodeNumbers
+{
+    // A live mount that finds 100,000 new files a second asks the disk every ten seconds.
+    private const ulong BlockSize = 1 << 20;
+
+    // The lock is held for one small write; a disk that takes longer for it is broken.
+    private static readonly TimeSpan s_lockDeadline = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _lock = new();
+    private ulong _next;
+    private ulong _end;
+    private Task<ulong>? _ahead;
+
+    public ulong Take()
+    {
+        lock (_lock)
+        {
+            if (_next == _end)
+            {
+                bool isReady = _ahead is { IsCompletedSuccessfully: true };
+                _next = isReady ? _ahead!.Result : Reserve(atLeast, BlockSize); // The first of all, or the disk is slower than the finder.
+                _end = _next + BlockSize;
+                _ahead = isReady || _ahead is { IsFaulted: true } ? null : _ahead;
+            }
+
+            if (_ahead is null && _end - _next <= BlockSize / 2)
+            {
+                _ahead = ReserveAheadAsync();
+            }
+
+            return _next++;
+        }
+    }
+
+    /// <summary>Sets numbers aside for the caller.</summary>
+    /// <exception cref="CacheException">The disk fails; no number is given then.</exception>
+    public ulong Reserve(ulong least, ulong count)
+    {
+        try
+        {
+            using FileLock held = Acquire();
+            ulong first = Math.Max(Math.Max(ReadNext(), least), ManifestFormat.RootInode + 1);
+            string temporary = $"{path}.new"; // The lock makes it ours.
+            files.DeleteFile(temporary);
+            files.Write(temporary, Encoding.ASCII.GetBytes((first + count).ToString(CultureInfo.InvariantCulture)));
+            files.Rename(temporary, path);
+            files.FlushDirectory(Path.GetDirectoryName(path)!);
+            return first;
+        }
+        catch (Exception e) when (CatalogueFault.IsDisk(e))
+        {
+            throw CatalogueFault.From(e, path);
+        }
+    }
+
+    private async Task<ulong> ReserveAheadAsync()
+    {
+        await Task.Yield(); // The caller holds the lock of a directory that somebody looks names up in.
+        return Reserve(atLeast, BlockSize);
+    }
+
+    private FileLock Acquire()
+    {
+        // Builders and live trees call from places that cannot await; the holder is never more than one small write from its end.
+        FileLock? held = null;
+        SpinWait.SpinUntil(() => (held = FileLock.TryAcquire(path + ".lock", "reserving inode numbers")) is not null, s_lockDeadline);
+        return held ?? throw new CacheException(CacheError.Busy, $"{path} is held by process {FileLock.Read(path + ".lock")?.Process}; stop it.");
+    }
+
+    private ulong ReadNext()
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (FileNotFoundException)
+        {
+            return 0;
+        }
+
+        return ulong.TryParse(text.AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out ulong next)
+            ? next
+            : throw new CacheException(CacheError.Corrupt, $"{path} should hold one number and does not; remove the dataset and add it again.");
+    }
+}
