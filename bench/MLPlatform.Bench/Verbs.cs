@@ -14,6 +14,7 @@ internal static class Verbs
         ["warm-sequential"] = WarmSequentialBar.RunAsync,
         ["find"] = FindBar.RunAsync,
         ["start"] = StartBar.RunAsync,
+        ["manifest"] = ManifestBench.RunAsync,
     };
 
     public static int Usage()

@@ -96,6 +96,7 @@ public sealed partial class Manifest : IDisposable
             }
 
             CacheException Damaged(string what) => new(CacheError.Corrupt, $"Manifest {path} is damaged ({what}); {remedy}.");
+            CheckKnown(header, path, remedy);
             CheckLayout(header, Damaged);
             ManifestPages pages = ManifestPages.Map(stream, header, Damaged);
             try
@@ -133,6 +134,10 @@ public sealed partial class Manifest : IDisposable
         catch (UnauthorizedAccessException e)
         {
             throw new CacheException(CacheError.AccessDenied, $"Manifest {path} cannot be read: permission denied.", e);
+        }
+        catch (IOException e)
+        {
+            throw new CacheException(CacheError.DeviceFailed, $"Manifest {path} cannot be read: {e.Message}", e);
         }
     }
 
@@ -181,15 +186,23 @@ public sealed partial class Manifest : IDisposable
                 && section.Width is >= 0 and <= ManifestFormat.ClassBytes
                 && section.Count >= 0
                 && (section.Width == 0 || section.Count <= section.Length / section.Width);
-            if (!Enum.IsDefined(section.Type) && (uint)section.Type < ManifestFormat.FirstOptionalSection)
-            {
-                throw damaged($"it has a section of type {(uint)section.Type}, which this mlp does not know");
-            }
         }
 
         if (!sound)
         {
             throw damaged("its table of sections makes no sense");
+        }
+    }
+
+    /// <summary>What a newer mlp wrote and no answer can do without.</summary>
+    private static void CheckKnown(ManifestHeader header, string path, string remedy)
+    {
+        foreach (ManifestSection section in header.Sections)
+        {
+            if (!Enum.IsDefined(section.Type) && (uint)section.Type < ManifestFormat.FirstOptionalSection)
+            {
+                throw new CacheException(CacheError.Unsupported, $"{path}: this file has a section of type {(uint)section.Type}, which this mlp does not know; use the mlp that wrote it, or {remedy}.");
+            }
         }
     }
 

@@ -23,6 +23,7 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
     private readonly long _filesAtStart;
     private long _progressed;
     private bool _finished;
+    private bool _disposed;
 
     private ManifestBuilder(ManifestBuilderOptions options, WorkDirectory work)
     {
@@ -136,6 +137,12 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
     /// <summary>Removes the work directory, unless an unfinished resumable listing may go on from it.</summary>
     public ValueTask DisposeAsync()
     {
+        if (_disposed)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        _disposed = true;
         _buffer.Dispose();
         _journal?.Dispose();
         _units?.Dispose();

@@ -3,7 +3,7 @@ using MLPlatform.UnderStore;
 
 namespace MLPlatform.Datasets;
 
-/// <summary>What happened between two versions of a dataset.</summary>
+/// <summary>What happened between two versions of one dataset, the later built upon the earlier: numbers are compared, not names of objects.</summary>
 public sealed record ManifestDiff
 {
     /// <summary>Files that only the new version has, at any depth.</summary>

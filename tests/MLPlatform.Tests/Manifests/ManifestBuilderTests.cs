@@ -139,6 +139,32 @@ public sealed class ManifestBuilderTests : IDisposable
     }
 
     [Fact]
+    public async Task TimesAndSizes_AtTheEndsOfTheirRange_ComeBack()
+    {
+        StoreEntry[] entries = [ManifestFolder.FileEntry("a", long.MaxValue, mtime: long.MinValue), ManifestFolder.FileEntry("b", 0, mtime: long.MaxValue), ManifestFolder.FileEntry("c", 1, mtime: 0)];
+        using Manifest manifest = await _folder.OpenAsync(entries);
+        for (int i = 0; i < entries.Length; i++)
+        {
+            manifest.GetEntry(i + 1, out TreeEntry entry);
+            Assert.Equal((entries[i].Size, entries[i].MtimeNanoseconds), (entry.Size, entry.MtimeNanoseconds));
+        }
+    }
+
+    [Fact]
+    public async Task Diff_BeyondItsLimit_ForgetsEveryName()
+    {
+        StoreEntry[] entries = [.. Enumerable.Range(0, 50).Select(i => ManifestFolder.FileEntry($"f{i:00}"))];
+        using Manifest before = await _folder.OpenAsync(entries);
+        using Manifest after = await _folder.OpenAsync(entries.Skip(20), _folder.Options(previous: before));
+        ManifestDiff all = ManifestDiff.Compare(before, after, limit: 20, CancellationToken.None);
+        Assert.Equal((20, 20L, 0L, 0L, 0L), (all.Names!.Count, all.Removed, all.Added, all.Changed, all.NewBytes));
+        Assert.Equal([1UL], all.Inodes);
+        ManifestDiff some = ManifestDiff.Compare(before, after, limit: 19, CancellationToken.None);
+        Assert.Equal((null, 20L), (some.Names, some.Removed));
+        Assert.Empty(some.Inodes);
+    }
+
+    [Fact]
     public async Task Names_OfTheLongestKindAndDeep_AreFound()
     {
         string longName = new('n', 255);

@@ -54,7 +54,7 @@ internal sealed class TempColumn : IDisposable
                 if (findUnit && unit != 1)
                 {
                     ulong difference = (ulong)(value > first ? value - first.Value : first.Value - value);
-                    unit = unit == 0 ? difference : difference % unit == 0 ? unit : (ulong)BigInteger.GreatestCommonDivisor(unit, difference);
+                    unit = GreatestCommonDivisor(difference, unit);
                 }
             }
         });
@@ -91,6 +91,16 @@ internal sealed class TempColumn : IDisposable
     }
 
     public void Dispose() => _file.Dispose();
+
+    private static ulong GreatestCommonDivisor(ulong a, ulong b)
+    {
+        while (b != 0)
+        {
+            (a, b) = (b, a % b);
+        }
+
+        return a;
+    }
 
     private void Flush()
     {
