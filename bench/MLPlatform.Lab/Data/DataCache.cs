@@ -42,7 +42,7 @@ public sealed class DataCache
             // Another process was faster; its tree is the same.
             Directory.Delete(temporary, recursive: true);
         }
-        catch (Exception)
+        catch (Exception) when (Directory.Exists(temporary))
         {
             Directory.Delete(temporary, recursive: true);
             throw;

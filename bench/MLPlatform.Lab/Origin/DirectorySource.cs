@@ -164,6 +164,7 @@ public sealed class DirectorySource : IOriginSource
         return [.. found];
     }
 
+    /// <summary>Read into Kestrel's pipe directly; its own SendFileAsync is no sendfile(2) either, and copies once more.</summary>
     private sealed class FileBody(SafeFileHandle handle) : OriginBody
     {
         public override void Read(long offset, Span<byte> destination)

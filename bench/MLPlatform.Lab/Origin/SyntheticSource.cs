@@ -57,11 +57,7 @@ public sealed class SyntheticSource : IOriginSource
             : $"{Prefix}d{(index / FilesPerDirectory).ToString(CultureInfo.InvariantCulture).PadLeft(_directoryDigits, '0')}/{name}";
     }
 
-    public OriginObject? Find(string bucket, string key)
-    {
-        long index = LowerBound(key);
-        return bucket == _bucket && index < Count && KeyAt(index) == key ? Describe(key) : null;
-    }
+    public OriginObject? Find(string bucket, string key) => bucket == _bucket && Has(key) ? Describe(key) : null;
 
     public (OriginObject Object, OriginBody Body)? Open(string bucket, string key) =>
         Find(bucket, key) is { } found ? (found, new SyntheticBody(SyntheticContent.PhaseOf(Seed, key))) : null;
@@ -84,6 +80,36 @@ public sealed class SyntheticSource : IOriginSource
         string.Create(CultureInfo.InvariantCulture, $"{SyntheticContent.Mix((ulong)phase):x16}{SyntheticContent.Mix((ulong)length):x16}");
 
     private OriginObject Describe(string key) => new(key, ObjectBytes, ETagOf(SyntheticContent.PhaseOf(Seed, key), ObjectBytes), s_modified);
+
+    /// <summary>Reads directory and file number out of a key: a GET of a small object must not pay for a search.</summary>
+    private bool Has(string key)
+    {
+        if (!key.StartsWith(Prefix, StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<char> rest = key.AsSpan(Prefix.Length);
+        long directory = 0;
+        if (Directories > 0)
+        {
+            if (rest.Length < _directoryDigits + 2 || !TryNumber(rest.Slice(1, _directoryDigits), out directory))
+            {
+                return false;
+            }
+
+            rest = rest[(_directoryDigits + 2)..];
+        }
+
+        return rest.Length > _fileDigits
+            && TryNumber(rest.Slice(1, _fileDigits), out long file)
+            && file < FilesPerDirectory
+            && directory < Math.Max(1, Directories)
+            && KeyAt((directory * FilesPerDirectory) + file) == key;
+    }
+
+    private static bool TryNumber(ReadOnlySpan<char> text, out long number) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     private long LowerBound(string key)
     {

@@ -134,7 +134,7 @@ public sealed class FaultProxy : IAsyncDisposable
     }
 
     /// <summary>Refuses connections, as a host whose server is down, until <see cref="Resume"/>; the port stays ours.</summary>
-    /// <param name="dropConnections">Ends the open ones too, with a reset.</param>
+    /// <param name="dropConnections">Ends the open ones too, wherever their responses are.</param>
     public void StopListening(bool dropConnections = true)
     {
         Socket? listener;
@@ -172,7 +172,7 @@ public sealed class FaultProxy : IAsyncDisposable
         new Thread(() => Accept(listener), 256 << 10) { IsBackground = true, Name = "fault-proxy accept" }.Start();
     }
 
-    /// <summary>Resets all open connections; new ones are welcome.</summary>
+    /// <summary>Ends all open connections, wherever their responses are; new ones are welcome.</summary>
     public void DropConnections()
     {
         ProxyConnection[] connections;

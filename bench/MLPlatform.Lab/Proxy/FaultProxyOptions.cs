@@ -23,7 +23,11 @@ public sealed record FaultProxyOptions
     /// <summary>Takes host and port out of an <c>http</c> address.</summary>
     public static FaultProxyOptions For(Uri target)
     {
-        IPAddress address = target.Host == "localhost" ? IPAddress.Loopback : IPAddress.Parse(target.Host);
+        if (!IPAddress.TryParse(target.Host, out IPAddress? address))
+        {
+            address = target.Host == "localhost" ? IPAddress.Loopback : Dns.GetHostAddresses(target.Host)[0];
+        }
+
         return new FaultProxyOptions { Target = new IPEndPoint(address, target.Port) };
     }
 }

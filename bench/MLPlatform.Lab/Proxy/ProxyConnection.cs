@@ -8,7 +8,8 @@ internal sealed partial class ProxyConnection(FaultProxy proxy, Socket client) :
 {
     private const int RequestBufferBytes = 64 << 10;
 
-    // Large enough that system calls do not count, small enough to stay in the second-level cache.
+    // Large enough that system calls do not count, small enough to stay in the second-level cache. Moving bodies by splice(2)
+    // saved the proxy two copies and cost the reader as much, since it then receives from scattered pages.
     private const int ResponseBufferBytes = 256 << 10;
 
     private readonly HttpWire _client = new(client, RequestBufferBytes);

@@ -285,6 +285,36 @@ public sealed class FaultProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Delay_ChosenRequests_OnlyThoseAreHit()
+    {
+        InjectedFault delay = _proxy.Inject(Fault.Delay(TimeSpan.FromMilliseconds(20)) with { Where = r => r.Kind == RequestKind.List });
+        long start = Stopwatch.GetTimestamp();
+        await _client.GetStringAsync("/b/small");
+        await _client.GetStringAsync("/b?list-type=2");
+        Assert.True(Stopwatch.GetElapsedTime(start) >= TimeSpan.FromMilliseconds(20));
+        Assert.Equal(1, delay.Hits);
+    }
+
+    [Fact]
+    public async Task Connections_MoreThanAllowed_AreClosedAtOnce()
+    {
+        await using FaultProxy proxy = await FaultProxy.StartAsync(new FaultProxyOptions { Target = _origin.Address, MaxConnections = 1 });
+        using HttpClient first = new() { BaseAddress = proxy.Endpoint };
+        using HttpClient second = new() { BaseAddress = proxy.Endpoint };
+        Assert.Equal("hello", await first.GetStringAsync("/b/small"));
+        await Assert.ThrowsAsync<HttpRequestException>(() => second.GetStringAsync("/b/small"));
+        Assert.Equal("hello", await first.GetStringAsync("/b/small"));
+    }
+
+    [Fact]
+    public async Task Store_Unreachable_ClientIsReset()
+    {
+        await _origin.DisposeAsync();
+        await Assert.ThrowsAsync<HttpRequestException>(() => _client.GetStringAsync("/b/small"));
+        Assert.Equal(1, _proxy.Counters.Broken);
+    }
+
+    [Fact]
     public async Task Range_And_IfMatch_AreRecorded()
     {
         using HttpRequestMessage request = new(HttpMethod.Get, "/b/large");

@@ -113,7 +113,12 @@ public sealed class LightOriginTests : IDisposable
         S3Response response = store.Send("GET", "/b/" + key, "", null, ("range", "bytes=4999999000-"));
         Assert.Equal(1000, response.Body.Length);
         Assert.Equal(-1, SyntheticContent.FirstMismatch(9, key, 4_999_999_000, response.Body));
-        Assert.Equal(404, store.Send("GET", "/b/p/d0054/f99999.bin").Status);
+        foreach (string none in (string[])["p/d0054/f01000.bin", "p/d0100/f00000.bin", "p/d0054/f00321.bim", "p/d0054/f0032", "p/d00", "d0054/f00321.bin", "p/d0054/f00321.bin2", "p/d0054/f+0321.bin"])
+        {
+            Assert.Equal(404, store.Send("GET", "/b/" + none).Status);
+        }
+
+        Assert.All(Enumerable.Range(0, 2000), i => Assert.NotNull(source.Find("b", source.KeyAt(i * 50))));
         Assert.Equal("InvalidArgument", store.Send("PUT", "/b/x", "", new MemoryStream([1])).ErrorCode);
     }
 
