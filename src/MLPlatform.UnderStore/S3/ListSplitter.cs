@@ -19,16 +19,15 @@ internal sealed class ListSplitter(S3UnderStore store, byte[] prefix, bool isPar
     // A range without directories has shown by then that it is worth the probes.
     private const int PagesBeforeGuess = 4;
 
-    // One probe halves what is left of the alphabet at one place of the name: seven for a place, and two places show where keys vary.
-    private const int MaxProbes = 14;
-
     private int _pages;
     private long _names;
+    private byte[]? _first;
     private byte[]? _name;
 
     /// <summary>Counts the names below the prefix that keys so far stand under, for an estimate of what is still to come.</summary>
     public void Listed(byte[] key)
     {
+        _first ??= key;
         ReadOnlySpan<byte> rest = key.AsSpan(store.RootLength + prefix.Length);
         int slash = rest.IndexOf((byte)'/');
         ReadOnlySpan<byte> name = slash < 0 ? rest : rest[..(slash + 1)];
@@ -99,35 +98,45 @@ internal sealed class ListSplitter(S3UnderStore store, byte[] prefix, bool isPar
         return (JustAfter(cuts[0]), parts);
     }
 
-    /// <summary>Looks for a key about halfway between <paramref name="last"/> and the end, as bytes go.</summary>
+    /// <summary>
+    /// Looks for a key well beyond <paramref name="last"/>. Keys that count upwards share what stands left of the place where
+    /// those listed so far begin to differ, but for a carry; so that place and the two before it are tried, each halved until a key is found.
+    /// </summary>
     private async ValueTask<(byte[]? Before, IReadOnlyList<ListUnit> Parts)> HalveAsync(byte[] last, byte[]? before, CancellationToken cancellationToken)
     {
-        int place = before is null ? store.RootLength + prefix.Length : last.AsSpan().CommonPrefixLength(before);
-        int high = before is not null && place < before.Length ? Math.Min((int)before[place], 0x7F) : 0x7F;
-        for (int probes = 0; probes < MaxProbes && place < last.Length;)
+        int differ = _first!.AsSpan().CommonPrefixLength(last);
+        for (int place = Math.Max(store.RootLength + prefix.Length, differ - 2); place <= differ && place < last.Length; place++)
         {
-            // Only printable ASCII is guessed: a key is UTF-8, and a piece of a character is none.
-            int low = Math.Max((int)last[place], 0x20);
-            if (last[place] >= 0x7F || high - low < 2)
+            int low = last[place];
+            int high = AfterAlphabetOf(last[place]);
+            while (high - low >= 2)
             {
-                place++;
-                high = 0x7F;
-                continue;
-            }
+                int middle = (low + high) / 2;
+                byte[] guess = [.. last.AsSpan(0, place), (byte)middle];
+                if (before is null || guess.AsSpan().SequenceCompareTo(before) < 0)
+                {
+                    ListAnswer found = await store.ProbeAsync(prefix, delimiter: false, maxKeys: 1, guess, cancellationToken);
+                    byte[]? key = found.Keys.Count > 0 ? found.Keys[0].Key : null;
+                    if (key is not null && key.AsSpan().SequenceCompareTo(guess) > 0 && (before is null || key.AsSpan().SequenceCompareTo(before) < 0))
+                    {
+                        return Cut([key], before);
+                    }
+                }
 
-            probes++;
-            int middle = (low + high) / 2;
-            byte[] guess = [.. last.AsSpan(0, place), (byte)middle];
-            ListAnswer found = await store.ProbeAsync(prefix, delimiter: false, maxKeys: 1, guess, cancellationToken);
-            byte[]? key = found.Keys.Count > 0 ? found.Keys[0].Key : null;
-            if (key is not null && key.AsSpan().SequenceCompareTo(guess) > 0 && (before is null || key.AsSpan().SequenceCompareTo(before) < 0))
-            {
-                return Cut([key], before);
+                high = middle;
             }
-
-            high = middle;
         }
 
         return (before, []);
     }
+
+    /// <summary>Names mostly go on with a character of the same kind. Only printable ASCII is guessed: a key is UTF-8, and a piece of a character is none.</summary>
+    private static int AfterAlphabetOf(byte b) => (char)b switch
+    {
+        >= '0' and <= '9' => '9' + 1,
+        >= 'A' and <= 'Z' => 'Z' + 1,
+        >= 'a' and <= 'z' => 'z' + 1,
+        >= ' ' and < (char)0x7F => 0x7F,
+        _ => 0,
+    };
 }

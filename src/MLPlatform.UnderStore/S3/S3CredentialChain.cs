@@ -69,7 +69,7 @@ internal static class S3CredentialChain
             _ when reference.StartsWith("profile:", StringComparison.Ordinal) => reference[8..],
             _ => null,
         };
-        return name is not null && new CredentialProfileStoreChain().TryGetProfile(name, out CredentialProfile profile) ? profile.Region?.SystemName : null;
+        return name is not null && Profiles().TryGetProfile(name, out CredentialProfile profile) ? profile.Region?.SystemName : null;
     }
 
     /// <summary>Reads <c>aws_access_key_id</c>, <c>aws_secret_access_key</c> and <c>aws_session_token</c> of an INI file's first section that has them.</summary>
@@ -132,7 +132,11 @@ internal static class S3CredentialChain
         HasVariable("AWS_ACCESS_KEY_ID") && HasVariable("AWS_SECRET_ACCESS_KEY") ? new EnvironmentVariablesAWSCredentials() : null;
 
     private static AWSCredentials? Profile(string name) =>
-        new CredentialProfileStoreChain().TryGetAWSCredentials(name, out AWSCredentials credentials) ? credentials : null;
+        Profiles().TryGetAWSCredentials(name, out AWSCredentials credentials) ? credentials : null;
+
+    // Named here, because the SDK looks at the variable once in a process's life.
+    private static CredentialProfileStoreChain Profiles() =>
+        System.Environment.GetEnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE") is { } path && File.Exists(path) ? new CredentialProfileStoreChain(path) : new CredentialProfileStoreChain();
 
     private static string Files() =>
         System.Environment.GetEnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE") ?? "~/.aws/credentials and ~/.aws/config";
