@@ -14,8 +14,8 @@ public interface IInodeSource
     /// <param name="identity">Of a file; a directory and a link go by their path.</param>
     bool TryGetInode(ReadOnlySpan<byte> path, StoreEntryKind kind, in ObjectIdentity identity, long size, out ulong inode);
 
-    /// <summary>Sets numbers aside that the mount then never hands out.</summary>
-    /// <param name="atLeast">The first must not be below this: earlier versions of the dataset used those.</param>
+    /// <summary>Sets numbers aside that the mount then never hands out. Called when the builder has none left, for some thousand up to a million.</summary>
+    /// <param name="atLeast">The first must not be below this: numbers below it are used.</param>
     /// <returns>The first of <paramref name="count"/> consecutive numbers.</returns>
     ulong Reserve(ulong atLeast, ulong count);
 }

@@ -116,24 +116,28 @@ public sealed partial class ManifestBuilder
             _encoder.Restore(checkpoint.Files, checkpoint.Directories, checkpoint.Bytes, checkpoint.Skipped);
             if (checkpoint.Run >= 0)
             {
-                _runs.Add((_work.RunPath(checkpoint.Run), checkpoint.Records));
+                _runs.Add(_work.RunPath(checkpoint.Run));
             }
         }
     }
 
     private void RestoreUnits(UnitStack units)
     {
-        var closed = new HashSet<long>();
+        // A bit for each unit there ever was: a tree of ten million directories had as many.
+        ulong[] closed = new ulong[(_nextUnit / 64) + 1];
         foreach (ListCheckpoint checkpoint in _journal!.Replay())
         {
-            closed.UnionWith(checkpoint.Closed);
+            foreach (long id in checkpoint.Closed)
+            {
+                closed[id / 64] |= 1UL << (int)(id % 64);
+            }
         }
 
         foreach (ListCheckpoint checkpoint in _journal.Replay())
         {
             foreach (OpenUnit unit in checkpoint.Opened)
             {
-                if (!closed.Contains(unit.Id))
+                if ((closed[unit.Id / 64] & (1UL << (int)(unit.Id % 64))) == 0)
                 {
                     units.Push(unit);
                     _openUnits++;
@@ -178,23 +182,22 @@ public sealed partial class ManifestBuilder
     private void CheckpointUnsynchronized()
     {
         int run = -1;
-        long records = 0;
         if (_buffer.Count > 0)
         {
             run = _runs.Count;
             using (RecordMerger sorted = _buffer.TakeSorted())
             {
-                records = RunFile.Write(_work.RunPath(run), sorted, durable: _journal is not null, CancellationToken.None);
+                RunFile.Write(_work.RunPath(run), sorted, durable: _journal is not null, CancellationToken.None);
             }
 
             _buffer.Release();
-            _runs.Add((_work.RunPath(run), records));
+            _runs.Add(_work.RunPath(run));
         }
 
         if (_journal is not null && (run >= 0 || _opened.Count > 0 || _closed.Count > 0))
         {
             DurableDirectory.Flush(_work.Root);
-            _journal.Append(new ListCheckpoint(run, records, _encoder.Files, _encoder.Directories, _encoder.Bytes, _encoder.Skipped, _nextUnit, _closed, _opened.Values));
+            _journal.Append(new ListCheckpoint(run, _encoder.Files, _encoder.Directories, _encoder.Bytes, _encoder.Skipped, _nextUnit, _closed, _opened.Values));
             _opened.Clear();
             _closed.Clear();
         }

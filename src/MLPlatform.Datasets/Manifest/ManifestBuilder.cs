@@ -18,7 +18,7 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
     private readonly SortBuffer _buffer;
     private readonly RecordEncoder.Append _append;
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private readonly List<(string Path, long Records)> _runs = [];
+    private readonly List<string> _runs = [];
     private readonly long _started;
     private readonly long _filesAtStart;
     private long _progressed;
@@ -183,30 +183,31 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
 
     private ManifestBuildResult Write(string directory, CancellationToken cancellationToken)
     {
-        List<(string Path, long Records)> runs = MergeInPasses(cancellationToken);
-        using var sorted = new RecordMerger(runs.Select(run => new RunSource(run.Path)));
+        List<string> runs = MergeInPasses(cancellationToken);
+        using var sorted = new RecordMerger(runs.Select(run => new RunSource(run)));
         using var rows = new RowPass(_options);
-        rows.Run(sorted, runs.Sum(run => run.Records), files => Report(ListPhase.Writing, files), cancellationToken);
+        rows.Run(sorted, files => Report(ListPhase.Writing, files), cancellationToken);
         DatasetVersionId digest = new ManifestAssembler(rows, _options).Write(directory, cancellationToken);
         Report(ListPhase.Writing, rows.Files, always: true);
         return new ManifestBuildResult(digest, Path.Combine(directory, ManifestFormat.FileNameOf(digest)));
     }
 
     /// <summary>Merges runs until few enough are left for one merge. The first runs stay: a build that is killed here begins with them again.</summary>
-    private List<(string Path, long Records)> MergeInPasses(CancellationToken cancellationToken)
+    private List<string> MergeInPasses(CancellationToken cancellationToken)
     {
-        var runs = new List<(string Path, long Records)>(_runs);
+        var runs = new List<string>(_runs);
         int merged = 0;
         while (runs.Count > _options.MaxMergedRuns)
         {
-            List<(string Path, long Records)> some = runs.GetRange(0, _options.MaxMergedRuns);
+            List<string> some = runs.GetRange(0, _options.MaxMergedRuns);
             string path = _work.MergedRunPath(merged++);
-            using (var sorted = new RecordMerger(some.Select(run => new RunSource(run.Path))))
+            using (var sorted = new RecordMerger(some.Select(run => new RunSource(run))))
             {
-                runs.Add((path, RunFile.Write(path, sorted, durable: false, cancellationToken)));
+                RunFile.Write(path, sorted, durable: false, cancellationToken);
             }
 
             runs.RemoveRange(0, some.Count);
+            runs.Add(path);
         }
 
         return runs;

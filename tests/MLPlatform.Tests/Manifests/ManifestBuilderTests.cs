@@ -115,6 +115,8 @@ public sealed class ManifestBuilderTests : IDisposable
         Assert.Equal([1UL, 1000, 500, 20, 21, 1001], Enumerable.Range(0, 6).Select(row => manifest.InodeOf(row)));
         Assert.Equal(1002UL, manifest.NextInode);
         Assert.True(source.Count >= 2);
+        using Manifest again = await _folder.OpenAsync(entries, _folder.Options(previous: manifest) with { Inodes = new LiveNumbers() });
+        Assert.Equal(manifest.Digest, again.Digest); // Nothing new, so nothing reserved shows.
         Assert.All(Enumerable.Range(0, 6), row => Assert.True(manifest.TryFindInode(manifest.InodeOf(row), out long found) && found == row));
     }
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
 using MLPlatform.UnderStore;
+using MLPlatform.UnderStore.Local;
 using Xunit;
 
 namespace MLPlatform.Tests.Manifests;
@@ -158,6 +159,36 @@ public sealed class TreeListerTests : IDisposable
         Assert.Equal(["e1"], Names(manifest, "d1"));
         Assert.Equal(s_entries.Count(e => Encoding.UTF8.GetString(e.Path).StartsWith("d2/", StringComparison.Ordinal)) + 2, manifest.Files);
         Assert.Equal([("nowhere", SkipReason.NotFound)], manifest.SkippedNames().Select(s => (s.DisplayPath, s.Reason)));
+    }
+
+    [Fact]
+    public async Task List_OfALocalDirectory_GivesFilesThatItsStoreOpens()
+    {
+        string root = _folder.Work("data");
+        foreach (int i in Enumerable.Range(0, 200))
+        {
+            Directory.CreateDirectory($"{root}/d{i % 11}/e{i % 3}");
+            await File.WriteAllTextAsync($"{root}/d{i % 11}/e{i % 3}/f{i}", new string('x', i));
+        }
+
+        File.CreateSymbolicLink($"{root}/link", "d1/e1");
+        await using var store = new FileUnderStore(root, new UnderStoreOptions(), maxNamesPerPass: 7);
+        await using ManifestBuilder builder = ManifestBuilder.Open(_folder.Options([new ManifestMount("", store.Uri)]));
+        await TreeLister.ListAsync(builder, [store], new TreeListerOptions(), CancellationToken.None);
+        using Manifest manifest = Manifest.Open((await builder.FinishAsync(_folder.Versions, CancellationToken.None)).Path);
+
+        Assert.Equal((200L, 1L, 1 + 11 + 33L, 199 * 100L), (manifest.Files, manifest.Links, manifest.Directories, manifest.Bytes));
+        var tree = new ManifestTree(manifest, [store]);
+        for (long row = 0; row < manifest.RowCount; row++)
+        {
+            if (tree.GetFile(manifest.InodeOf(row)) is { } file)
+            {
+                using Microsoft.Win32.SafeHandles.SafeFileHandle opened = store.OpenLocal(file.Object)!;
+                Assert.Equal(file.Object.Size, RandomAccess.GetLength(opened));
+                manifest.GetEntry(row, out TreeEntry entry);
+                Assert.NotNull(entry.Mode);
+            }
+        }
     }
 
     [Fact]

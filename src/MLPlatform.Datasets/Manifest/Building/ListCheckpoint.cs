@@ -1,14 +1,12 @@
 namespace MLPlatform.Datasets;
 
 /// <summary>What a journal says has become safe: one run, and how the open units changed meanwhile.</summary>
-/// <param name="Run">Number of the run that holds what was found.</param>
-/// <param name="Records">Records in it.</param>
-internal sealed record ListCheckpoint(int Run, long Records, long Files, long Directories, long Bytes, long Skipped, long NextUnit, IReadOnlyCollection<long> Closed, IReadOnlyCollection<OpenUnit> Opened)
+/// <param name="Run">Number of the run that holds what was found; −1 when that was nothing.</param>
+internal sealed record ListCheckpoint(int Run, long Files, long Directories, long Bytes, long Skipped, long NextUnit, IReadOnlyCollection<long> Closed, IReadOnlyCollection<OpenUnit> Opened)
 {
     public static ListCheckpoint Read(BinaryReader reader)
     {
         int run = reader.ReadInt32();
-        long records = reader.ReadInt64();
         long files = reader.ReadInt64();
         long directories = reader.ReadInt64();
         long bytes = reader.ReadInt64();
@@ -26,13 +24,12 @@ internal sealed record ListCheckpoint(int Run, long Records, long Files, long Di
             opened[i] = OpenUnit.Read(reader);
         }
 
-        return new ListCheckpoint(run, records, files, directories, bytes, skipped, nextUnit, closed, opened);
+        return new ListCheckpoint(run, files, directories, bytes, skipped, nextUnit, closed, opened);
     }
 
     public void Write(BinaryWriter writer)
     {
         writer.Write(Run);
-        writer.Write(Records);
         writer.Write(Files);
         writer.Write(Directories);
         writer.Write(Bytes);

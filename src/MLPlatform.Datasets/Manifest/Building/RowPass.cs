@@ -10,6 +10,10 @@ namespace MLPlatform.Datasets;
 /// </summary>
 internal sealed unsafe partial class RowPass : IDisposable
 {
+    // A sync that finds little new leaves few numbers unused, a first listing asks some twenty times.
+    private const ulong FirstReserve = 1024;
+    private const ulong LastReserve = 1 << 20;
+
     private readonly ManifestBuilderOptions _options;
     private readonly PreviousJoin _previous;
     private readonly DirectoryQueue _queue;
@@ -23,7 +27,8 @@ internal sealed unsafe partial class RowPass : IDisposable
     private int _lastParentLength;
     private bool _lastWasDirectory;
     private ulong _nextInode;
-    private bool _reserved;
+    private ulong _reservedEnd;
+    private ulong _nextReserve = FirstReserve;
 
     // The directory whose children come now: its number and what lies directly in it.
     private long _directory = -1;
@@ -36,7 +41,7 @@ internal sealed unsafe partial class RowPass : IDisposable
     {
         _options = options;
         _previous = new PreviousJoin(options.Previous, options.Mounts);
-        _nextInode = NextInode = Math.Max(options.Previous?.NextInode ?? 0, ManifestFormat.RootInode + 1);
+        _nextInode = _reservedEnd = NextInode = Math.Max(options.Previous?.NextInode ?? 0, ManifestFormat.RootInode + 1);
         _queue = new DirectoryQueue(Path.Combine(options.WorkDirectory, "column-queue"));
         (Class, Size, Mtime, ETagParts, Inode) = (Column("class"), Column("size"), Column("mtime"), Column("parts"), Column("inode"));
         (NameGroups, Names, Texts, Identity, SkippedList) = (Column("groups"), Blob("names"), Blob("texts"), Blob("identity"), Blob("skipped"));
@@ -45,77 +50,8 @@ internal sealed unsafe partial class RowPass : IDisposable
         (DirectoryFiles, DirectoryBytes, DirectoryDirectories, DirectoryNewest) = (Column("dir-files"), Column("dir-bytes"), Column("dir-directories"), Column("dir-newest"));
     }
 
-    public TempColumn Class { get; }
-
-    public TempColumn Size { get; }
-
-    public TempColumn Mtime { get; }
-
-    public TempColumn ETagParts { get; }
-
-    public TempColumn Inode { get; }
-
-    public TempColumn NameGroups { get; }
-
-    public TempBlob Names { get; }
-
-    public TempBlob Texts { get; }
-
-    public TempBlob Identity { get; }
-
-    public TempBlob SkippedList { get; }
-
-    public TempColumn DirectoryRow { get; }
-
-    public TempColumn DirectoryParent { get; }
-
-    public TempColumn DirectoryIsImplied { get; }
-
-    public TempColumn DirectoryFirstChild { get; }
-
-    public TempColumn DirectorySubdirectories { get; }
-
-    public TempColumn DirectoryFiles { get; }
-
-    public TempColumn DirectoryBytes { get; }
-
-    public TempColumn DirectoryDirectories { get; }
-
-    public TempColumn DirectoryNewest { get; }
-
-    public IReadOnlyList<ManifestClass> Classes => _classes;
-
-    public long Rows => Class.Count;
-
-    public long Files { get; private set; }
-
-    public long Links { get; private set; }
-
-    public long Bytes { get; private set; }
-
-    public long SmallFiles { get; private set; }
-
-    public long Skipped { get; private set; }
-
-    public long SkippedListed { get; private set; }
-
-    public ulong NextInode { get; private set; }
-
-    /// <summary>Some row has an identity, a link's target or a text.</summary>
-    public bool HasIdentities { get; private set; }
-
-    /// <summary>Some number differs from its row plus one.</summary>
-    public bool InodesDiffer { get; private set; }
-
-    /// <param name="count">How many records there are at most.</param>
-    public void Run(RecordSource sorted, long count, Action<long> progress, CancellationToken cancellationToken)
+    public void Run(RecordSource sorted, Action<long> progress, CancellationToken cancellationToken)
     {
-        if (_options.Inodes is { } source)
-        {
-            _nextInode = source.Reserve(_nextInode, (ulong)count);
-            _reserved = true;
-        }
-
         long seen = 0;
         while (sorted.MoveNext())
         {
@@ -139,23 +75,6 @@ internal sealed unsafe partial class RowPass : IDisposable
         NameGroups.Add(Names.Length);
         SumUp();
     }
-
-    public void Dispose()
-    {
-        IDisposable[] all =
-        [
-            _queue, Class, Size, Mtime, ETagParts, Inode, NameGroups, Names, Texts, Identity, SkippedList, DirectoryRow, DirectoryParent, DirectoryIsImplied,
-            DirectoryFirstChild, DirectorySubdirectories, DirectoryFiles, DirectoryBytes, DirectoryDirectories, DirectoryNewest,
-        ];
-        foreach (IDisposable one in all)
-        {
-            one.Dispose();
-        }
-    }
-
-    private TempColumn Column(string name) => new(Path.Combine(_options.WorkDirectory, "column-" + name));
-
-    private TempBlob Blob(string name) => new(Path.Combine(_options.WorkDirectory, "column-" + name));
 
     private void Take(SortRecord record)
     {
@@ -291,7 +210,7 @@ internal sealed unsafe partial class RowPass : IDisposable
         ulong inode = ManifestFormat.RootInode;
         if (row != Manifest.RootRow && !_previous.TryKeepInode(previousRow, record, out inode) && !TryAskSource(record, out inode))
         {
-            inode = _nextInode++;
+            inode = TakeInode();
         }
 
         Inode.Add((long)inode);
@@ -299,10 +218,22 @@ internal sealed unsafe partial class RowPass : IDisposable
         NextInode = Math.Max(NextInode, inode + 1);
     }
 
+    private ulong TakeInode()
+    {
+        if (_options.Inodes is { } source && _nextInode == _reservedEnd)
+        {
+            _nextInode = source.Reserve(_nextInode, _nextReserve);
+            _reservedEnd = _nextInode + _nextReserve;
+            _nextReserve = Math.Min(2 * _nextReserve, LastReserve);
+        }
+
+        return _nextInode++;
+    }
+
     private bool TryAskSource(SortRecord record, out ulong inode)
     {
         inode = 0;
-        if (!_reserved)
+        if (_options.Inodes is not { } source)
         {
             return false;
         }
@@ -310,7 +241,7 @@ internal sealed unsafe partial class RowPass : IDisposable
         Span<byte> path = record.Path.Length <= 1024 ? stackalloc byte[1024] : new byte[record.Path.Length];
         path = path[..record.Path.Length];
         record.Path.Replace(path, (byte)0, (byte)'/');
-        return _options.Inodes!.TryGetInode(path, record.Kind, record.Identity, record.Size, out inode);
+        return source.TryGetInode(path, record.Kind, record.Identity, record.Size, out inode);
     }
 
     private int ClassOf(SortRecord record)
@@ -370,35 +301,5 @@ internal sealed unsafe partial class RowPass : IDisposable
         BinaryPrimitives.WriteInt32LittleEndian(header[1..], copy.Length);
         SkippedList.Add(header);
         SkippedList.Add(copy);
-    }
-
-    /// <summary>Adds what lies deeper to each directory; children have higher numbers than their parents.</summary>
-    private void SumUp()
-    {
-        using MappedColumn parent = DirectoryParent.Map();
-        using MappedColumn files = DirectoryFiles.Map();
-        using MappedColumn bytes = DirectoryBytes.Map();
-        using MappedColumn directories = DirectoryDirectories.Map();
-        using MappedColumn newest = DirectoryNewest.Map();
-        using MappedColumn row = DirectoryRow.Map();
-        using MappedColumn implied = DirectoryIsImplied.Map();
-        using MappedColumn mtime = Mtime.Map();
-        for (long i = DirectoryRow.Count - 1; i >= 0; i--)
-        {
-            if (i > 0)
-            {
-                long p = parent[i];
-                files[p] += files[i];
-                bytes[p] += bytes[i];
-                directories[p] += directories[i] + 1;
-                newest[p] = Math.Max(newest[p], newest[i]);
-            }
-
-            // A directory that no store has as a thing of its own is as old as the newest thing in it.
-            if (implied[i] != 0)
-            {
-                mtime[row[i]] = newest[i] == long.MinValue ? 0 : newest[i];
-            }
-        }
     }
 }

@@ -4,22 +4,20 @@ using Microsoft.Win32.SafeHandles;
 
 namespace MLPlatform.Datasets;
 
-/// <summary>Writes sorted records to a file: the records, four zero bytes, XXH3 of the records.</summary>
+/// <summary>Writes sorted records to a file: the records, equal ones once, four zero bytes, XXH3 of the records.</summary>
 internal static unsafe class RunFile
 {
     public const int BufferBytes = 64 << 10;
     public const int TrailerBytes = SortRecord.HeaderBytes + sizeof(ulong);
 
     /// <param name="durable">Wait until the disk has it.</param>
-    /// <returns>How many records it holds; equal ones are written once.</returns>
-    public static long Write(string path, RecordSource sorted, bool durable, CancellationToken cancellationToken)
+    public static void Write(string path, RecordSource sorted, bool durable, CancellationToken cancellationToken)
     {
         using SafeFileHandle file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
         var hash = new XxHash3();
         byte[] buffer = new byte[BufferBytes];
         int used = 0;
         long position = 0;
-        long count = 0;
         var last = new MemoryStream();
         while (sorted.MoveNext())
         {
@@ -39,7 +37,6 @@ internal static unsafe class RunFile
 
             record.CopyTo(buffer.AsSpan(used));
             used += record.Length;
-            count++;
         }
 
         Flush();
@@ -51,8 +48,6 @@ internal static unsafe class RunFile
         {
             RandomAccess.FlushToDisk(file);
         }
-
-        return count;
 
         void Flush()
         {
