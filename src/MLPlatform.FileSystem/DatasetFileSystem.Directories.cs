@@ -3,11 +3,25 @@ using MLPlatform.Fuse;
 
 namespace MLPlatform.FileSystem;
 
-/// <summary>Listing directories. The kernel caches what it read; opens of directories never reach us.</summary>
+/// <summary>Listing directories. Of a pinned tree the kernel caches what it read, and opens of directories never reach us.</summary>
 public sealed partial class DatasetFileSystem
 {
     // Offsets: 0 is ".", 1 is "..", and a tree's cookie c is c + 2.
     private const ulong FirstTreeOffset = 2;
+
+    public override void OpenDirectory(in FuseRequest request)
+    {
+        if (_directoriesStandStill)
+        {
+            request.ReplyError(Errno.ENOSYS);
+            return;
+        }
+
+        // The kernel takes a directory's cached names for good while its mtime stays, and on S3 that stays whatever happens:
+        // it must ask again at each opening, until the tree is pinned.
+        bool isPinned = _tree.Status.Mode == TreeMode.Pinned;
+        request.ReplyOpen(0, isPinned ? FuseOpenFlags.CacheDirectory | FuseOpenFlags.KeepCache : FuseOpenFlags.None);
+    }
 
     public override void ReadDirectory(in FuseRequest request, ulong cookie, int count, bool plus)
     {

@@ -34,6 +34,7 @@ public sealed partial class DatasetFileSystem : FuseFileSystem
     private readonly ILogger _logger;
     private readonly byte[]? _controlTarget;
     private readonly OpenFiles? _openFiles;
+    private readonly bool _directoriesStandStill;
 
     /// <param name="profile">Already decided: not <see cref="MountProfile.Auto"/>.</param>
     /// <param name="controlDirectory">What <c>.mlp</c> in the root links to; null: no control files.</param>
@@ -48,6 +49,9 @@ public sealed partial class DatasetFileSystem : FuseFileSystem
         _logger = logger;
         _controlTarget = controlDirectory is null ? null : Encoding.UTF8.GetBytes(controlDirectory);
         _openFiles = profile == MountProfile.Shards ? new OpenFiles() : null;
+
+        // Where versions follow one another, each change tells which directories to ask for again.
+        _directoriesStandStill = tree.Status.Mode == TreeMode.Pinned;
     }
 
     /// <summary>What happens to requests is told here when somebody listens.</summary>

@@ -7,7 +7,8 @@ namespace MLPlatform.Datasets;
 /// <param name="stores">By source of the dataset.</param>
 internal sealed class VersionFollower(DatasetFolder folder, SwitchingTree tree, StoreTable stores, MountRegistration registration, TimeSpan interval, TimeProvider time, ILogger logger)
 {
-    private DateTime _seen = DateTime.MinValue;
+    // Null: look, whatever the file's time says.
+    private DateTime? _seen;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -25,7 +26,7 @@ internal sealed class VersionFollower(DatasetFolder folder, SwitchingTree tree, 
             catch (Exception e) when (e is CacheException || CatalogueFault.IsDisk(e))
             {
                 // The version we have goes on being served; the next look tries again.
-                _seen = DateTime.MinValue;
+                _seen = null;
                 if (tree.Status.Problem != e.Message)
                 {
                     CatalogueLog.FollowFailed(logger, folder.Name, e.Message);
@@ -55,7 +56,15 @@ internal sealed class VersionFollower(DatasetFolder folder, SwitchingTree tree, 
         if (current != before.Digest)
         {
             registration.Update(current); // First, so that nobody deletes it under us.
-            Move(before, current, cancellationToken);
+            try
+            {
+                Move(before, current, cancellationToken);
+            }
+            catch
+            {
+                registration.Update(before.Digest);
+                throw;
+            }
         }
 
         _seen = written;
@@ -74,7 +83,6 @@ internal sealed class VersionFollower(DatasetFolder folder, SwitchingTree tree, 
         catch
         {
             after.Dispose();
-            registration.Update(before.Digest);
             throw;
         }
     }

@@ -142,12 +142,12 @@ public sealed class DatasetOpenerTests : IDisposable
         Store.Put("f");
         Store.ListingFault = new CacheException(CacheError.AccessDenied, "Listing s3://b/x is not allowed.");
         await using MountedDataset mounted = await OpenAsync("s3://b/x", s_noHeadStart);
-        await UntilAsync(() => mounted.Status.Problem is not null);
+        await _time.UntilAsync(() => mounted.Status.Problem is not null);
         Assert.Equal("Listing s3://b/x is not allowed.", mounted.Status.Problem);
         Assert.Equal(TreeMode.Listing, mounted.Status.Mode);
         Assert.NotNull(await new TreeReader(mounted.Tree).LookupAsync(1, "f"));
         Store.ListingFault = null;
-        await UntilAsync(() => mounted.Status.Mode == TreeMode.Pinned);
+        await _time.UntilAsync(() => mounted.Status.Mode == TreeMode.Pinned);
         Assert.Null(mounted.Status.Problem);
     }
 
@@ -188,7 +188,7 @@ public sealed class DatasetOpenerTests : IDisposable
         await using MountedDataset first = await OpenAsync("s3://b/x", s_noHeadStart);
         await using MountedDataset second = await OpenAsync("s3://b/x", s_noHeadStart);
         listing.SetResult();
-        await UntilAsync(() => first.Status.Mode == TreeMode.Pinned && second.Status.Mode == TreeMode.Pinned);
+        await _time.UntilAsync(() => first.Status.Mode == TreeMode.Pinned && second.Status.Mode == TreeMode.Pinned);
         Assert.NotNull(await new TreeReader(first.Tree).LookupAsync(1, "f"));
         Assert.NotNull(await new TreeReader(second.Tree).LookupAsync(1, "f"));
     }
@@ -308,14 +308,4 @@ public sealed class DatasetOpenerTests : IDisposable
     }
 
     private static Task PinnedAsync(MountedDataset mounted) => ((SwitchingTree)mounted.Tree).WhenPinned;
-
-    /// <summary>Lets time pass until something has come about.</summary>
-    private async Task UntilAsync(Func<bool> condition)
-    {
-        while (!condition())
-        {
-            _time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Delay(1);
-        }
-    }
 }
