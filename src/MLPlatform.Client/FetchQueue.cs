@@ -34,6 +34,9 @@ internal sealed class FetchQueue(Func<int> parallelism, TimeProvider timeProvide
     /// <summary>How long a fetch takes from its start to its last byte; zero when none has ended yet.</summary>
     public double LatencySeconds => Volatile.Read(ref _latencySeconds);
 
+    /// <summary>Why the last fetch failed or took so long; null after one that succeeded. The cause for those who never got a turn.</summary>
+    public Exception? LastCause { get; private set; }
+
     public void Enqueue(Part part)
     {
         lock (_lock)
@@ -81,14 +84,22 @@ internal sealed class FetchQueue(Func<int> parallelism, TimeProvider timeProvide
         }
     }
 
-    public void OnFetchEnded(Part part, bool succeeded)
+    /// <param name="failure">Null: all bytes have come.</param>
+    public void OnFetchEnded(Part part, CacheException? failure)
     {
         lock (_lock)
         {
-            if (succeeded)
+            if (failure is null)
             {
                 double seconds = timeProvider.GetElapsedTime(part.FetchStarted).TotalSeconds;
                 _latencySeconds += (seconds - _latencySeconds) * (_latencySeconds == 0 ? 1 : LatencyWeight);
+            }
+
+            // Who was cancelled by his reader tells by the inner exception what the store was busy with, if anything.
+            Exception? cause = failure is { Error: CacheError.Interrupted } ? failure.InnerException : failure;
+            if (failure is null || cause is not null)
+            {
+                LastCause = cause;
             }
 
             _active--;

@@ -101,6 +101,9 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
     /// <summary>Reads that wait for this part or for others together with it.</summary>
     public int Readers { get; set; }
 
+    /// <summary>Those of them whose deadline passed while they waited for this part.</summary>
+    public int ExpiredReaders { get; set; }
+
     /// <summary>Worth finishing without a reader.</summary>
     public bool IsAhead { get; set; }
 
@@ -276,7 +279,7 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
         }
 
         _shard.OnFetchEnded(this, failure);
-        File.Queue.OnFetchEnded(this, failure is null);
+        File.Queue.OnFetchEnded(this, failure);
     }
 
     /// <summary>What readers get whose deadline ended this fetch: they add their own sentence to the cause.</summary>

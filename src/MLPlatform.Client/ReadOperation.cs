@@ -56,8 +56,8 @@ internal sealed class ReadOperation : ReadLease, IValueTaskSource<ReadLease>
     /// <summary>Timestamp at which the read fails.</summary>
     public long Deadline { get; set; }
 
-    /// <summary>The deadline has passed; the fetch has been cancelled and its last cause is awaited.</summary>
-    public bool HasExpired { get; set; }
+    /// <summary>The part waited for when the deadline passed: for a short time the cause is awaited. Null before.</summary>
+    public Part? ExpiredAt { get; set; }
 
     public ReadOperation? NextWaiter { get; set; }
 
@@ -159,7 +159,7 @@ internal sealed class ReadOperation : ReadLease, IValueTaskSource<ReadLease>
         _length = 0;
         Cursor = 0;
         HitBytes = 0;
-        HasExpired = false;
+        ExpiredAt = null;
         File = null;
         State = Status.Pooled;
         _result.Reset();

@@ -24,7 +24,7 @@ internal sealed partial class ReaderShard
 
             while (_expired.First is { } overdue && overdue.Deadline <= now)
             {
-                FailUnsynchronized(overdue, Owner.DeadlineExceeded(overdue.File!.Version, overdue.Offset, (int)(overdue.End - overdue.Offset), null));
+                FailOverdueUnsynchronized(overdue);
             }
 
             while (_consumed.First is { } consumed && Owner.IsOlder(consumed.ListedSince, now, Owner.Options.ConsumedGrace))
@@ -104,21 +104,30 @@ internal sealed partial class ReaderShard
         return dropped;
     }
 
-    /// <summary>The deadline of a read has passed. When the fetch it waits for serves nobody else, it is ended first, because only its end tells the cause.</summary>
+    /// <summary>
+    /// The deadline of a read has passed. It may stay for a moment more to learn the cause: from its fetch, which is ended when nobody else waits
+    /// for it, or from another one, when its own never had a turn.
+    /// </summary>
     private void ExpireUnsynchronized(ReadOperation operation, long now)
     {
         Part part = operation.Parts[operation.Cursor];
-        if (part.Readers > 1 || part.State == PartState.Detached)
-        {
-            FailUnsynchronized(operation, Owner.DeadlineExceeded(operation.File!.Version, operation.Offset, (int)(operation.End - operation.Offset), null));
-            return;
-        }
-
         _pending.Remove(operation);
-        operation.HasExpired = true;
         operation.Deadline = now + Owner.Ticks(s_causeGrace);
+        operation.ExpiredAt = part;
+        part.ExpiredReaders++;
         _expired.Add(operation);
-        GiveUpUnsynchronized(part);
+        if (part.State == PartState.Fetching && part.ExpiredReaders == part.Readers)
+        {
+            GiveUpUnsynchronized(part);
+        }
+    }
+
+    /// <summary>No cause has come.</summary>
+    private void FailOverdueUnsynchronized(ReadOperation operation)
+    {
+        Exception? cause = operation.File!.Queue.LastCause;
+        string? reason = cause?.Message ?? (operation.ExpiredAt!.State == PartState.Queued ? "it still waited for its turn among the store's fetches" : null);
+        FailUnsynchronized(operation, Owner.DeadlineExceeded(operation.File.Version, operation.Offset, (int)(operation.End - operation.Offset), reason, cause));
     }
 
     private void MakeRoomForFileUnsynchronized()

@@ -5,8 +5,6 @@ namespace MLPlatform.Client;
 /// <summary>Bytes arrive, fetches end, reads are served or fail.</summary>
 internal sealed partial class ReaderShard
 {
-    private static readonly CacheException s_neverStarted = new(CacheError.Busy, "it still waited for its turn among the store's fetches");
-
     /// <summary>The part's turn has come.</summary>
     /// <returns>False when nobody wants it any more.</returns>
     public bool TryBeginFetch(Part part)
@@ -182,8 +180,8 @@ internal sealed partial class ReaderShard
             return;
         }
 
-        operation.List!.Remove(operation);
-        operation.File!.Pending--;
+        LeaveQueueUnsynchronized(operation);
+        TouchUnsynchronized(operation.File!);
         foreach (Part part in operation.Parts)
         {
             part.Readers--;
@@ -212,7 +210,7 @@ internal sealed partial class ReaderShard
     /// <summary>Each reader gets an exception of its own: it is thrown on several threads.</summary>
     private CacheException Explain(ReadOperation operation, CacheException failure)
     {
-        if (!operation.HasExpired)
+        if (operation.ExpiredAt is null)
         {
             return new CacheException(failure.Error, failure.Message, failure);
         }
@@ -224,9 +222,7 @@ internal sealed partial class ReaderShard
     /// <summary>Ends a pending read without its bytes; parts that only it wanted are given up.</summary>
     private void FailUnsynchronized(ReadOperation operation, Exception failure)
     {
-        operation.List!.Remove(operation);
-        FileState file = operation.File!;
-        file.Pending--;
+        LeaveQueueUnsynchronized(operation);
         if (failure is CacheException)
         {
             _readErrors++;
@@ -255,6 +251,16 @@ internal sealed partial class ReaderShard
         operation.FailUnsynchronized(failure);
     }
 
+    private static void LeaveQueueUnsynchronized(ReadOperation operation)
+    {
+        operation.List!.Remove(operation);
+        operation.File!.Pending--;
+        if (operation.ExpiredAt is { } part)
+        {
+            part.ExpiredReaders--;
+        }
+    }
+
     /// <summary>Detaches a part under way and makes its fetch end soon.</summary>
     private void GiveUpUnsynchronized(Part part)
     {
@@ -262,7 +268,7 @@ internal sealed partial class ReaderShard
         DetachUnsynchronized(part);
         if (neverStarted)
         {
-            EndFetchUnsynchronized(part, Part.Cancelled(s_neverStarted));
+            EndFetchUnsynchronized(part, Part.Cancelled(null));
         }
         else
         {

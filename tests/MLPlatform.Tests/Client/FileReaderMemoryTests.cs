@@ -204,6 +204,7 @@ public sealed class FileReaderMemoryTests
     {
         await using ReaderFixture fixture = new(new MemoryStore());
         await fixture.CheckAsync(fixture.Store.File(1, 500 * KiB), 0, 100 * KiB);
+        await fixture.QuietAsync();
         fixture.Reader.Close(1);
         Assert.Equal(400 * KiB, fixture.Reader.Counters.PrefetchBytes);
         Assert.Equal(400 * KiB, fixture.Reader.Counters.PrefetchWastedBytes);

@@ -51,30 +51,27 @@ internal sealed class ReaderFixture : IAsyncDisposable
     }
 
     /// <summary>Returns when no fetch is queued or under way.</summary>
-    public async Task QuietAsync()
-    {
-        using CancellationTokenSource patience = new(Patience);
-        while (Reader.Counters is not { ActiveFetches: 0, QueuedFetches: 0 })
-        {
-            await Task.Delay(1, patience.Token);
-        }
-    }
+    public Task QuietAsync() => UntilAsync(() => Reader.Counters is { ActiveFetches: 0, QueuedFetches: 0 });
 
     public async ValueTask DisposeAsync()
     {
         Reader.Dispose();
-        using (CancellationTokenSource patience = new(Patience))
-        {
-            while (_pool.LiveLeases > 0 && !patience.IsCancellationRequested)
-            {
-                await Task.Delay(1); // A fetch gives its memory back when the store returns.
-            }
-        }
-
+        // A fetch gives its memory back when the store returns, and the pool counts a lease out before its bytes.
+        await UntilAsync(() => _pool.LiveLeases == 0);
         _pool.Dispose();
+        await UntilAsync(() => _pool.Budget.UsedBytes == 0);
         Assert.Equal(0, _pool.Budget.UsedBytes);
         Assert.Equal(0, _pool.Budget.WaitingBytes);
         Assert.False(Store.HasOverlap, "a byte was fetched twice at the same time");
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        using CancellationTokenSource patience = new(Patience);
+        while (!condition() && !patience.IsCancellationRequested)
+        {
+            await Task.Delay(1);
+        }
     }
 
     internal sealed class RecordingLogger : ILogger<FileReader>

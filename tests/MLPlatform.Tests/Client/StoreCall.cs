@@ -37,7 +37,7 @@ internal sealed class StoreCall(ulong seed, long offset, long count, IReadSink s
 
     public void DeliverRest() => Deliver(count - _delivered);
 
-    public void Return() => _end.SetResult();
+    public void Return() => _end.TrySetResult();
 
     public void Complete()
     {
