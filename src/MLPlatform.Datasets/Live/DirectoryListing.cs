@@ -124,7 +124,7 @@ internal sealed class DirectoryListing
                 }
 
                 ReadOnlySpan<byte> name = path[(path.LastIndexOf((byte)'/') + 1)..];
-                if (!EntryName.IsValid(name))
+                if (!EntryName.IsValid(name) || !ListedEntry.IsUsable(entry))
                 {
                     _skipped++;
                 }

@@ -15,7 +15,7 @@ internal static class EntryName
 
     /// <summary>Whether a POSIX directory can hold the name.</summary>
     public static bool IsValid(ReadOnlySpan<byte> name) =>
-        name.Length is > 0 and <= 255 && !name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8) && name.IndexOfAny((byte)0, (byte)'/') < 0;
+        PosixNames.CheckComponent(name) == SkipReason.None && !name.Contains((byte)'/');
 
     /// <summary>
     /// Where the name stands in a directory's order, with the rank bits empty. Order by hash instead of arrival or

@@ -45,12 +45,16 @@ internal struct ListedEntry
         Kind = entry.Kind;
         _identityKind = entry.Identity.Kind;
         _identityValue = entry.Identity.Value;
-        _extra = entry.Kind == StoreEntryKind.SymbolicLink ? entry.LinkTarget ?? [] : entry.Identity.Text;
+        _extra = entry.Kind == StoreEntryKind.SymbolicLink ? entry.LinkTarget : entry.Identity.Text;
         _uid = entry.Uid ?? 0;
         _gid = entry.Gid ?? 0;
         _mode = entry.Mode ?? 0;
         _known = (entry.Uid is null ? 0 : Known.Uid) | (entry.Gid is null ? 0 : Known.Gid) | (entry.Mode is null ? 0 : Known.Mode);
     }
+
+    /// <summary>False for a link whose target no kernel takes.</summary>
+    public static bool IsUsable(StoreEntry entry) =>
+        entry.Kind != StoreEntryKind.SymbolicLink || entry.LinkTarget is { Length: > 0 and <= PosixNames.MaxLinkTargetBytes };
 
     /// <summary>A directory that is only known to exist.</summary>
     public static ListedEntry PlainDirectory => new() { Kind = StoreEntryKind.Directory };

@@ -118,7 +118,7 @@ public sealed partial class LiveTree
             return; // A later question was answered before.
         }
 
-        slot.Current = entry is null ? null : GetVersionUnsynchronized(slot, new ListedEntry(entry));
+        slot.Current = entry is null || !ListedEntry.IsUsable(entry) ? null : GetVersionUnsynchronized(slot, new ListedEntry(entry));
         slot.AskedAt = askedAt;
         slot.ValidUntil = _time.GetTimestamp() + _validityTicks;
         slot.RecentlyUsed = true; // Not forgotten before whoever asked has come back for it.

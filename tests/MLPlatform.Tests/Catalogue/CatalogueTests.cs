@@ -1,6 +1,7 @@
 using System.Text;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
+using MLPlatform.Lab;
 using MLPlatform.UnderStore;
 using Xunit;
 
@@ -15,6 +16,7 @@ public sealed class CatalogueTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Fact]
+    [Promise("S9")]
     public async Task Add_Lists_AndShowsWhatItFound()
     {
         _fixture.Store().Put("a/1", 10);
@@ -77,6 +79,7 @@ public sealed class CatalogueTests : IDisposable
     }
 
     [Fact]
+    [Promise("S14")]
     public async Task Add_SecretInsteadOfAReference_IsRefusedWithoutRepeatingIt()
     {
         DatasetDefinition definition = CatalogueFixture.Define("x") with { Sources = [new DatasetSource("", "s3://b/x", new StoreReference { Credentials = "AKIAxyz:verysecret" })] };

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
+using MLPlatform.Lab;
 using MLPlatform.Tests.Catalogues;
 using Xunit;
 
@@ -34,6 +35,7 @@ public sealed class DatasetOpenerTests : IDisposable
     }
 
     [Fact]
+    [Promise("S2")]
     public async Task Raw_SlowListing_AnswersLiveAndIsPinnedLater()
     {
         Store.Put("d/same", 3);

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using MLPlatform.Datasets;
+using MLPlatform.Lab;
 using MLPlatform.Tests.Catalogues;
 using MLPlatform.UnderStore;
 using Xunit;
@@ -20,6 +21,7 @@ public sealed class FollowingTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Fact]
+    [Promise("S2")]
     public async Task NewVersion_TellsExactlyWhatChanged()
     {
         foreach (string path in new[] { "d/same", "d/changes", "d/goes", "e/same", "gone/f" })
@@ -184,6 +186,7 @@ public sealed class FollowingTests : IDisposable
     }
 
     [Fact]
+    [Promise("S2")]
     public async Task Readers_WhileVersionsFollow_NeverSeeAMix()
     {
         // Each version i has files f0…f9 of size i, so one look at sizes tells which version a file belongs to.

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
+using MLPlatform.Lab;
 using MLPlatform.UnderStore;
 using Xunit;
 
@@ -254,6 +255,7 @@ public sealed class LiveTreeTests
     }
 
     [Fact]
+    [Promise("S9")]
     public async Task Listing_KeyAndPrefixOfOneName_TheDirectoryShadowsTheFile()
     {
         _store.Put("a");
@@ -266,6 +268,7 @@ public sealed class LiveTreeTests
     }
 
     [Fact]
+    [Promise("S9")]
     public async Task Listing_NamesThatPosixCannotHold_AreLeftOutAndCounted()
     {
         _store.Put("d/ok");

@@ -1,5 +1,4 @@
 using System.Text;
-using MLPlatform.Core;
 using MLPlatform.Datasets;
 using MLPlatform.UnderStore;
 using Xunit;

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using MLPlatform.Core;
 using MLPlatform.UnderStore;
 
 namespace MLPlatform.Tests.Manifests;
