@@ -29,6 +29,7 @@ internal static class CommandLine
         [
             new MountVerb(DatasetMount.StartAsync),
             new UmountVerb(),
+            new DemoVerb(),
             new InfoVerb(),
             new StatsVerb(),
             new DoctorVerb(),

@@ -133,7 +133,7 @@ internal sealed unsafe class ServerProcess
     }
 
     // The published program is one file; in development /proc/self/exe may be the dotnet host, which wants the assembly first.
-    private static (string Program, IEnumerable<string> First) Myself()
+    public static (string Program, IEnumerable<string> First) Myself()
     {
         string program = Environment.ProcessPath ?? "/proc/self/exe";
         return Path.GetFileNameWithoutExtension(program) == "dotnet"

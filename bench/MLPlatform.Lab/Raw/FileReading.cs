@@ -1,18 +1,17 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
-using MLPlatform.Lab;
 
-namespace MLPlatform.Bench;
+namespace MLPlatform.Lab;
 
 /// <summary>Reads files by bare system calls, so that what is measured is the file system and not a library.</summary>
-internal static unsafe partial class FileReading
+public static unsafe partial class FileReading
 {
     private const int BufferBytes = 1 << 20;
 
     /// <summary>Opens, reads to the end and closes each file once.</summary>
     /// <returns>Wall and CPU seconds of the reading threads, and bytes.</returns>
-    public static (double Wall, double Cpu, long Bytes) ReadAll(string root, IReadOnlyList<string> names, int threads)
+    public static (double Wall, double Cpu, long Bytes) ReadAll(string root, IReadOnlyList<string> names, int threads, CancellationToken cancellationToken = default)
     {
         byte[][] paths = [.. names.Select(name => Encoding.UTF8.GetBytes(Path.Combine(root, name) + "\0"))];
         int next = -1;
@@ -27,6 +26,7 @@ internal static unsafe partial class FileReading
             byte* buffer = (byte*)NativeMemory.AlignedAlloc(BufferBytes, 4096);
             for (int i = Interlocked.Increment(ref next); i < paths.Length; i = Interlocked.Increment(ref next))
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 fixed (byte* path = paths[i])
                 {
                     int fd = Open(path, 0);
