@@ -38,7 +38,7 @@ public sealed class MountVerbTests : IAsyncLifetime
     public async Task Mount_RelativePaths_MeanTheCallersDirectory()
     {
         Requires.Fuse();
-        Assert.Equal("0", (await Command.ShellAsync($"cd {_folder.Root} && {ShellMlp} mount source mnt && cat mnt/file >/dev/null && {ShellMlp} umount mnt; echo $?", null, _folder.Environment)).Output.Trim());
+        Assert.Equal("0", (await Command.ShellAsync($"cd {_folder.Root} && {Mlp.ShellCommand} mount source mnt && cat mnt/file >/dev/null && {Mlp.ShellCommand} umount mnt; echo $?", null, _folder.Environment)).Output.Trim());
     }
 
     [SkippableTheory]
@@ -263,7 +263,6 @@ public sealed class MountVerbTests : IAsyncLifetime
         Assert.Contains("is in no mount of mlp", info.Error, StringComparison.Ordinal);
     }
 
-    private static string ShellMlp => Mlp.PublishedBinary is { } published ? Path.GetFullPath(published) : $"dotnet {Path.Combine(AppContext.BaseDirectory, "mlp.dll")}";
 
     private async Task FailsAsync(int exitCode, string part, params string[] arguments)
     {

@@ -7,6 +7,9 @@ public static class Mlp
 {
     public static string? PublishedBinary => Environment.GetEnvironmentVariable("MLP_BINARY") is { Length: > 0 } path ? path : null;
 
+    /// <summary>How a shell script calls it.</summary>
+    public static string ShellCommand => PublishedBinary ?? $"dotnet {Path.Combine(AppContext.BaseDirectory, "mlp.dll")}";
+
     private static string File => PublishedBinary ?? "dotnet";
 
     public static Task<CommandResult> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, TimeSpan? deadline = null) =>
