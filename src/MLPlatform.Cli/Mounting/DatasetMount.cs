@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using MLPlatform.Client;
 using MLPlatform.Core;
+using MLPlatform.Datasets;
 using MLPlatform.FileSystem;
 using MLPlatform.Fuse;
 
@@ -9,12 +10,12 @@ namespace MLPlatform.Cli.Mounting;
 /// <summary>Puts the layers of one mount together, and takes them apart again in the opposite order.</summary>
 internal sealed class DatasetMount : IMountHandle
 {
-    private readonly OpenedSource _source;
+    private readonly MountedDataset _source;
     private readonly BlockPool _pool;
     private readonly FileReader _reader;
     private readonly MountSession _session;
 
-    private DatasetMount(OpenedSource source, BlockPool pool, FileReader reader, MountSession session)
+    private DatasetMount(MountedDataset source, BlockPool pool, FileReader reader, MountSession session)
     {
         _source = source;
         _pool = pool;
@@ -22,24 +23,24 @@ internal sealed class DatasetMount : IMountHandle
         _session = session;
     }
 
-    public string SourceName => _source.Name;
+    public string SourceName => _source.Status.Dataset;
 
     public Task Ended => _session.Completion;
 
     public static async Task<IMountHandle> StartAsync(MountOptions options, MountRequestContext context, CancellationToken cancellationToken)
     {
-        OpenedSource source = await SourceOpener.OpenAsync(options, context.Loggers, cancellationToken);
+        MemoryBudget budget = new(options.MemoryBytes);
+        MountedDataset source = await SourceOpener.OpenAsync(options, budget, context.Loggers, cancellationToken);
         BlockPool? pool = null;
         FileReader? reader = null;
         try
         {
-            MemoryBudget budget = new(options.MemoryBytes);
             pool = new BlockPool(budget);
             reader = new FileReader(new UnderStoreSource(), pool, new ReaderOptions { ReadTimeout = options.ReadTimeout }, context.Loggers.CreateLogger<FileReader>(), TimeProvider.System);
             MountSession session = MountSession.Start(new MountRequest
             {
                 Directory = options.Directory,
-                Source = source.Name,
+                Source = source.Status.Dataset,
                 Tree = source.Tree,
                 Reader = reader,
                 Budget = budget,

@@ -1,25 +1,29 @@
 using Microsoft.Extensions.Logging;
+using MLPlatform.Core;
 using MLPlatform.Datasets;
-using MLPlatform.UnderStore;
 
 namespace MLPlatform.Cli.Mounting;
 
-/// <summary>Turns a SOURCE into a tree: a live one from its store.</summary>
+/// <summary>Turns a SOURCE into a tree: a dataset's version from the catalogue, or a raw source live until it is listed.</summary>
 internal static class SourceOpener
 {
-    public static async Task<OpenedSource> OpenAsync(MountOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static async Task<MountedDataset> OpenAsync(MountOptions options, MemoryBudget budget, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        IUnderStore store = UnderStoreFactory.Open(options.Source, options.Store, TimeProvider.System, loggers);
-        try
-        {
-            await store.CheckAsync(cancellationToken);
-            LiveTree tree = new(store.Uri, [new TreeMount([], store)], new MountInodeNumbers(), new LiveTreeOptions { MetadataTtl = options.MetadataTtl }, TimeProvider.System);
-            return new OpenedSource(store.Uri, tree, [store]);
-        }
-        catch
-        {
-            await store.DisposeAsync();
-            throw;
-        }
+        Catalogue catalogue = new(options.StateDirectory, TimeProvider.System, loggers);
+        SourceReference source = SourceReference.Parse(options.Source, catalogue, Environment.CurrentDirectory);
+        return await new DatasetOpener(catalogue).OpenAsync(
+            source,
+            new DatasetOpenOptions
+            {
+                Follow = options.Follow,
+                Live = options.Live,
+                Version = options.Version,
+                Wait = options.Wait,
+                LiveTree = new LiveTreeOptions { MetadataTtl = options.MetadataTtl },
+                Store = options.Store,
+                Directory = options.Directory,
+                Budget = budget,
+            },
+            cancellationToken);
     }
 }

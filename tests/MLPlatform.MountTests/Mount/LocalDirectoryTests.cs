@@ -114,8 +114,7 @@ public sealed class LocalDirectoryTests : IAsyncLifetime
     {
         Requires.Fuse();
         Requires.Root();
-        await using MountedSource mount = await MountedSource.StartAsync(Source, ["--profile", "shards"]);
-        await mount.PinnedAsync();
+        await using MountedSource mount = await MountedSource.StartPinnedAsync(Source, ["--profile", "shards"]);
         await using FileStream open = new(mount.PathOf("page"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1);
         byte[] before = File.ReadAllBytes(Path.Combine(Source, "page"));
         using (FileStream store = new(Path.Combine(Source, "page"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
@@ -140,8 +139,7 @@ public sealed class LocalDirectoryTests : IAsyncLifetime
     public async Task NoPassthrough_FileChangedInPlace_FailsWithEstaleAndNamesIt()
     {
         Requires.Fuse();
-        await using MountedSource mount = await MountedSource.StartAsync(Source, ["--profile", "files", "--no-passthrough"]);
-        await mount.PinnedAsync();
+        await using MountedSource mount = await MountedSource.StartPinnedAsync(Source, ["--profile", "files", "--no-passthrough"]);
         File.WriteAllBytes(Path.Combine(Source, "small.bin"), new byte[100_000]);
         CommandResult stale = await Command.ShellAsync($"cat {mount.PathOf("small.bin")}");
         Assert.Contains("Stale file handle", stale.Error, StringComparison.Ordinal);
@@ -204,8 +202,7 @@ public sealed class LocalDirectoryTests : IAsyncLifetime
     {
         Requires.Fuse();
         Requires.Program("getfattr", "attr");
-        await using MountedSource mount = await MountedSource.StartAsync(Source, ["--profile", "files"]);
-        await mount.PinnedAsync();
+        await using MountedSource mount = await MountedSource.StartPinnedAsync(Source, ["--profile", "files"]);
         Assert.DoesNotContain(".mlp", (await Command.ShellAsync($"ls -a {mount.Directory}")).Output, StringComparison.Ordinal);
         Assert.Equal("accesslog\nconfig\nstats\nversion\nwhere\n", (await Command.ShellAsync($"ls {mount.PathOf(".mlp/")}")).Output);
         Assert.Contains("version: sha256:", File.ReadAllText(mount.PathOf(".mlp/version")), StringComparison.Ordinal);
@@ -224,8 +221,7 @@ public sealed class LocalDirectoryTests : IAsyncLifetime
     public async Task StatFs_OfAPinnedMount_CountsFilesAndBytes()
     {
         Requires.Fuse();
-        await using MountedSource mount = await MountedSource.StartAsync(Source, []);
-        await mount.PinnedAsync();
+        await using MountedSource mount = await MountedSource.StartPinnedAsync(Source, []);
         string[] fields = (await Command.ShellAsync($"stat -f -c '%b %S %c' {mount.Directory}")).Output.Trim().Split(' ');
         long bytes = Directory.GetFiles(Source, "*", SearchOption.AllDirectories).Where(f => new FileInfo(f).LinkTarget is null).Sum(f => new FileInfo(f).Length);
         Assert.InRange(long.Parse(fields[0]) * long.Parse(fields[1]), bytes, bytes + 4096);

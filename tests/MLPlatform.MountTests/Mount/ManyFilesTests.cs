@@ -19,8 +19,7 @@ public sealed class ManyFilesTests
         Requires.Fuse();
         SyntheticSource source = new(Bucket, directories: files / 1000, filesPerDirectory: 1000, objectBytes: 16);
         await using LightOrigin origin = await LightOrigin.StartAsync(source);
-        await using MountedSource mount = await MountedSource.StartAsync($"s3://{Bucket}", ["--endpoint-url", origin.Endpoint.ToString(), "--anonymous", "--profile", profile]);
-        await mount.PinnedAsync();
+        await using MountedSource mount = await MountedSource.StartPinnedAsync($"s3://{Bucket}", ["--endpoint-url", origin.Endpoint.ToString(), "--anonymous", "--profile", profile]);
         Open(mount, source, 2000);
         int before = Descriptors(mount);
         for (int pass = 0; pass < passes; pass++)

@@ -100,9 +100,7 @@ public sealed class RealDataTests(RadosGatewayFixture server)
         await UploadAsync();
         Dictionary<string, string> environment = [];
         AddCredentials(environment);
-        MountedSource mount = await MountedSource.StartAsync($"s3://{Bucket}", ["--endpoint-url", server.Gateway.Endpoint.ToString(), .. options], environment);
-        await mount.PinnedAsync();
-        return mount;
+        return await MountedSource.StartPinnedAsync($"s3://{Bucket}", ["--endpoint-url", server.Gateway.Endpoint.ToString(), .. options], environment);
     }
 
     private void AddCredentials(Dictionary<string, string> environment)

@@ -137,8 +137,7 @@ public sealed class StoreOutageTests : IAsyncLifetime
         memory.Add(Bucket, "a", first);
         memory.Add(Bucket, "gone", first);
         await using LightOrigin origin = await LightOrigin.StartAsync(memory);
-        await using MountedSource mount = await MountedSource.StartAsync($"s3://{Bucket}", ["--endpoint-url", origin.Endpoint.ToString(), "--anonymous"]);
-        await mount.PinnedAsync();
+        await using MountedSource mount = await MountedSource.StartPinnedAsync($"s3://{Bucket}", ["--endpoint-url", origin.Endpoint.ToString(), "--anonymous"]);
         memory.Add(Bucket, "a", [.. Enumerable.Repeat((byte)2, 5000)]);
         memory.Delete(Bucket, "gone");
         CommandResult result = await Command.ShellAsync($"cat {mount.PathOf("a")}");
@@ -149,10 +148,8 @@ public sealed class StoreOutageTests : IAsyncLifetime
 
     private async Task<MountedSource> StartAsync(string timeout)
     {
-        MountedSource mount = await MountedSource.StartAsync(
+        return await MountedSource.StartPinnedAsync(
             $"s3://{Bucket}", ["--endpoint-url", _proxy.Endpoint.ToString(), "--anonymous", "--read-timeout", timeout, "--profile", "files"]);
-        await mount.PinnedAsync();
-        return mount;
     }
 
     private string Path(MountedSource mount, int index) => mount.PathOf(_source.KeyAt(index));

@@ -73,6 +73,22 @@ public sealed class MountedSource : IAsyncDisposable
         return mount;
     }
 
+    /// <summary>As above, and waits until the listing in the background is complete.</summary>
+    public static async Task<MountedSource> StartPinnedAsync(string source, string[] options, IReadOnlyDictionary<string, string>? environment = null, string? root = null)
+    {
+        MountedSource mount = await StartAsync(source, options, environment, root);
+        try
+        {
+            await mount.PinnedAsync();
+            return mount;
+        }
+        catch
+        {
+            await mount.DisposeAsync();
+            throw;
+        }
+    }
+
     public string PathOf(string name) => Path.Combine(Directory, name);
 
     /// <summary>The mount's own counters.</summary>
