@@ -58,7 +58,7 @@ public sealed class MountedSource : IAsyncDisposable
         mount.Server = Mlp.Start(["mount", source, mount.Directory, "-f", .. options], all);
         mount._reading = Task.WhenAll(mount.Keep(mount.Server.StandardError), mount.Keep(mount.Server.StandardOutput));
         Stopwatch clock = Stopwatch.StartNew();
-        while (!MountTable.Read().Any(entry => entry.Directory == mount.Directory))
+        while (!MountTable.Read().Any(entry => entry.Directory == mount.Directory) || !File.Exists(mount.PathOf(".mlp/version")))
         {
             if (mount.Server.HasExited || clock.Elapsed > TimeSpan.FromSeconds(60))
             {
