@@ -1,6 +1,7 @@
 using MLPlatform.Cli.Framework;
 using MLPlatform.Cli.Mounting;
 using MLPlatform.Cli.Verbs;
+using MLPlatform.Cli.Verbs.Datasets;
 
 namespace MLPlatform.Cli;
 
@@ -29,10 +30,16 @@ internal static class CommandLine
         [
             new MountVerb(DatasetMount.StartAsync),
             new UmountVerb(),
-            new DemoVerb(),
+            new DatasetAddVerb(),
+            new DatasetListVerb(),
+            new DatasetShowVerb(),
+            new DatasetSyncVerb(),
+            new DatasetVersionsVerb(),
+            new DatasetRemoveVerb(),
             new InfoVerb(),
             new StatsVerb(),
             new DoctorVerb(),
+            new DemoVerb(),
             new ConfigShowVerb(() => verbs),
             new VersionVerb(),
             new CompletionVerb(),

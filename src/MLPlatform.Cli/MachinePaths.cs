@@ -3,9 +3,6 @@ namespace MLPlatform.Cli;
 /// <summary>Where things go on a machine: by the Filesystem Hierarchy Standard for root, by the XDG directories for everybody else.</summary>
 internal static class MachinePaths
 {
-    /// <summary>Dataset definitions and manifests.</summary>
-    public static string StateDirectory => IsRoot ? "/var/lib/mlp" : Path.Combine(StateHome, "mlp", "datasets");
-
     /// <summary>Logs of background mounts.</summary>
     public static string LogDirectory => IsRoot ? "/var/log/mlp" : Path.Combine(StateHome, "mlp");
 

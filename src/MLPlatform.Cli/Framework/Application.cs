@@ -36,7 +36,7 @@ internal sealed class Application(CommandTree tree, Terminal terminal, Func<stri
         }
         catch (Exception e) when (interrupts.Received is not null && (e is OperationCanceledException or CacheException { Error: CacheError.Interrupted }))
         {
-            terminal.Fail(context?.ResumeCommand is { } command ? $"interrupted; what is done is kept, go on with: {command}" : "interrupted.");
+            terminal.Fail(context?.ResumeCommand is { } command ? $"interrupted; what is done is kept, go on with: {command()}" : "interrupted.");
             return ExitCodes.Interrupted;
         }
         catch (CacheException e)

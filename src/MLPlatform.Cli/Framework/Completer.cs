@@ -135,7 +135,7 @@ internal sealed class Completer(CommandTree tree, Func<CompletionKind, string, I
             CompletionKind.Directory or CompletionKind.Source => "dirs",
             _ => "",
         };
-        IEnumerable<string> found = kind is CompletionKind.Dataset or CompletionKind.Source or CompletionKind.MountPoint or CompletionKind.Version ? lookUp(kind, current) : [];
+        IEnumerable<string> found = kind is CompletionKind.Dataset or CompletionKind.Source or CompletionKind.MountPoint ? lookUp(kind, current) : [];
         return Filter(found.Select(static w => (w, "")), current, prefix) with { Files = files };
     }
 

@@ -76,6 +76,18 @@ internal sealed class Terminal
     /// <summary>Something that may go wrong later. Shown even when quiet.</summary>
     public void Warn(string sentence) => WriteError("mlp: warning: ", "33", sentence);
 
+    /// <summary>Asks a question that Enter answers with no. Without a terminal to ask in, the caller knows what he does: yes.</summary>
+    public bool Confirm(string question)
+    {
+        if (!IsErrorTerminal || Console.IsInputRedirected)
+        {
+            return true;
+        }
+
+        Error.Write($"{question} [y/N] ");
+        return Console.ReadLine()?.Trim() is "y" or "Y" or "yes";
+    }
+
     public void Fail(string sentence) => WriteError("mlp: ", "31;1", sentence);
 
     /// <summary>Wraps text in an ANSI colour when stdout is a terminal.</summary>

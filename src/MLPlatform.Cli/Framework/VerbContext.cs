@@ -20,7 +20,7 @@ internal sealed class VerbContext
     public required IReadOnlyList<string> Arguments { get; init; }
 
     /// <summary>What to type to go on after Ctrl-C; set by verbs whose work can be taken up again.</summary>
-    public string? ResumeCommand { get; set; }
+    public Func<string>? ResumeCommand { get; set; }
 
     public bool Json => Values.Get(OutputSettings.Json);
 

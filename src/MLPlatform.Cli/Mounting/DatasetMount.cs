@@ -30,7 +30,7 @@ internal sealed class DatasetMount : IMountHandle
     public static async Task<IMountHandle> StartAsync(MountOptions options, MountRequestContext context, CancellationToken cancellationToken)
     {
         MemoryBudget budget = new(options.MemoryBytes);
-        MountedDataset source = await SourceOpener.OpenAsync(options, budget, context.Loggers, cancellationToken);
+        MountedDataset source = await SourceOpener.OpenAsync(options, context, budget, cancellationToken);
         BlockPool? pool = null;
         FileReader? reader = null;
         try

@@ -57,7 +57,7 @@ internal sealed record MountOptions
     // Sixteen blocks of 4 MiB: below that one sequential reader cannot keep a fast store busy.
     private const long LeastMemoryBytes = 64L << 20;
 
-    /// <exception cref="CacheException"><c>Configuration</c>: options that exclude each other or cannot work.</exception>
+    /// <exception cref="CacheException"><c>Configuration</c>: an option that cannot work. Which of them exclude each other the opener of datasets knows.</exception>
     public static MountOptions From(SettingValues values, string source, string directory)
     {
         MountOptions options = new()
@@ -91,12 +91,6 @@ internal sealed record MountOptions
 
     private void Check()
     {
-        bool hasVersion = Version is not null || Source.Contains("@sha256:", StringComparison.Ordinal);
-        Exclude(Live && hasVersion, "--live", "a version", "a live mount has no versions");
-        Exclude(Live && Follow, "--live", "--follow", "a live mount shows changes anyway");
-        Exclude(Live && Wait, "--live", "--wait", "a live mount lists nothing first");
-        Exclude(Follow && hasVersion, "--follow", "a version", "a pinned mount does not move");
-        Exclude(Version is not null && Source.Contains("@sha256:", StringComparison.Ordinal), "--version", "a version in SOURCE", "give one of them");
         if (MemoryBytes < LeastMemoryBytes)
         {
             throw new CacheException(CacheError.Configuration, $"--memory {ByteSize.Format(MemoryBytes)} is too little; give at least {ByteSize.Format(LeastMemoryBytes)}.");
@@ -110,14 +104,6 @@ internal sealed record MountOptions
         if (StartTimeout <= TimeSpan.Zero)
         {
             throw new CacheException(CacheError.Configuration, "--start-timeout must be more than nothing, such as 60s.");
-        }
-    }
-
-    private static void Exclude(bool isBoth, string one, string other, string reason)
-    {
-        if (isBoth)
-        {
-            throw new CacheException(CacheError.Configuration, $"{one} and {other} exclude each other: {reason}.");
         }
     }
 }

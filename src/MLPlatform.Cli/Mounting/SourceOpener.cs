@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging;
+using MLPlatform.Cli.Listing;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
 
@@ -7,10 +7,15 @@ namespace MLPlatform.Cli.Mounting;
 /// <summary>Turns a SOURCE into a tree: a dataset's version from the catalogue, or a raw source live until it is listed.</summary>
 internal static class SourceOpener
 {
-    public static async Task<MountedDataset> OpenAsync(MountOptions options, MemoryBudget budget, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static async Task<MountedDataset> OpenAsync(MountOptions options, MountRequestContext context, MemoryBudget budget, CancellationToken cancellationToken)
     {
-        Catalogue catalogue = new(options.StateDirectory, TimeProvider.System, loggers);
+        Catalogue catalogue = new(options.StateDirectory, TimeProvider.System, context.Loggers);
         SourceReference source = SourceReference.Parse(options.Source, catalogue, Environment.CurrentDirectory);
+        if (source.Note is not null)
+        {
+            context.Progress(source.Note);
+        }
+
         return await new DatasetOpener(catalogue).OpenAsync(
             source,
             new DatasetOpenOptions
@@ -23,6 +28,9 @@ internal static class SourceOpener
                 Store = options.Store,
                 Directory = options.Directory,
                 Budget = budget,
+
+                // A listing in the background is nobody's start to wait for.
+                Progress = options.Wait ? new ListingWords(context.Progress, TimeProvider.System) : null,
             },
             cancellationToken);
     }

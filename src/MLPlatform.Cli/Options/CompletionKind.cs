@@ -7,7 +7,6 @@ internal enum CompletionKind
     File,
     Directory,
     Dataset,
-    Version,
 
     /// <summary>A dataset's name, a directory or a URI.</summary>
     Source,

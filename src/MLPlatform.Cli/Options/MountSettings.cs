@@ -30,7 +30,6 @@ internal static class MountSettings
     {
         Group = What,
         IsPerCall = true,
-        Completion = CompletionKind.Version,
     };
 
     public static readonly Setting<bool> Follow = Flag("follow", "Move on to each new version of the dataset without a remount.", What);

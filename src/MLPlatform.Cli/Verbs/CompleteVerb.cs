@@ -1,7 +1,10 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using MLPlatform.Cli.Framework;
 using MLPlatform.Cli.Mounting;
 using MLPlatform.Cli.Options;
 using MLPlatform.Core;
+using MLPlatform.Datasets;
+using MLPlatform.UnderStore;
 
 namespace MLPlatform.Cli.Verbs;
 
@@ -24,7 +27,7 @@ internal sealed class CompleteVerb(Func<CommandTree> tree) : Verb
     {
         IReadOnlyList<string> words = context.Operands is ["--", ..] ? [.. context.Operands.Skip(1)] : context.Operands;
         string current = words.Count > 0 ? words[^1] : "";
-        Completer.Answer answer = new Completer(tree(), LookUp).Complete([.. words.SkipLast(1)], current);
+        Completer.Answer answer = new Completer(tree(), (kind, current) => LookUp(kind, current, context)).Complete([.. words.SkipLast(1)], current);
         foreach ((string word, string description) in answer.Words)
         {
             // Up to the first full stop: a shell's list has one line for each.
@@ -35,11 +38,24 @@ internal sealed class CompleteVerb(Func<CommandTree> tree) : Verb
         return Task.FromResult(ExitCodes.Done);
     }
 
-    private static IEnumerable<string> LookUp(CompletionKind kind, string current)
+    private static IEnumerable<string> LookUp(CompletionKind kind, string current, VerbContext context)
     {
         try
         {
-            return kind == CompletionKind.MountPoint ? [.. MountPoints.Ours()] : [];
+            if (kind == CompletionKind.MountPoint)
+            {
+                return [.. MountPoints.Ours()];
+            }
+
+            SettingValues values = SettingResolver.Resolve(CatalogueSettings.All, new Dictionary<Setting, IReadOnlyList<string>>(), context.Environment, null);
+            Catalogue catalogue = CatalogueSettings.Open(values, NullLoggerFactory.Instance);
+            int at = current.IndexOf('@', StringComparison.Ordinal);
+            if (at > 0)
+            {
+                return catalogue.Contains(current[..at]) ? [.. catalogue.Versions(current[..at]).Select(v => $"{current[..at]}@{v.Version.Short}")] : [];
+            }
+
+            return kind == CompletionKind.Source ? [.. catalogue.Names(), .. UnderStoreFactory.Schemes.Select(static s => s + "://")] : kind == CompletionKind.Dataset ? catalogue.Names() : [];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CacheException)
         {

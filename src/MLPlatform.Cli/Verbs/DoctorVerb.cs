@@ -1,6 +1,8 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using MLPlatform.Cli.Doctor;
 using MLPlatform.Cli.Framework;
 using MLPlatform.Cli.Options;
+using MLPlatform.Datasets;
 
 namespace MLPlatform.Cli.Verbs;
 
@@ -38,7 +40,10 @@ internal sealed class DoctorVerb : Verb
         Add(ResourceChecks.Run(context.Get(CatalogueSettings.StateDir), context.Get(MountSettings.Memory)));
         if (context.Operands.Count > 0)
         {
-            Add(await new StoreChecks(StoreSettings.From(context.Values), TimeProvider.System, context.Environment).RunAsync(context.Operands[0], cancellationToken));
+            foreach (DatasetSource source in Sources(context))
+            {
+                Add(await new StoreChecks(source.Store.Over(StoreSettings.From(context.Values)), TimeProvider.System, context.Environment).RunAsync(source.Uri, cancellationToken));
+            }
         }
 
         int failed = findings.Count(static f => f.Status == FindingStatus.Fail);
@@ -66,6 +71,13 @@ internal sealed class DoctorVerb : Verb
                 }
             }
         }
+    }
+
+    private static IReadOnlyList<DatasetSource> Sources(VerbContext context)
+    {
+        Catalogue catalogue = CatalogueSettings.Open(context.Values, NullLoggerFactory.Instance);
+        SourceReference reference = SourceReference.Parse(context.Operands[0], catalogue, Environment.CurrentDirectory);
+        return reference.Dataset is { } name ? catalogue.Definition(name).Sources : [new DatasetSource("", reference.Uri!, new StoreReference())];
     }
 
     private static void Show(Terminal terminal, Finding finding)

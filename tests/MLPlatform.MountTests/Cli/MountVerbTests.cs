@@ -145,6 +145,55 @@ public sealed class MountVerbTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task Mount_Dataset_UnknownDatasetOrVersionSaysSoAndAKnownOneIsPinned()
+    {
+        Requires.Fuse();
+        CommandResult added = await _folder.MlpAsync("dataset", "add", "numbers", _folder.Source);
+        Assert.True(added.ExitCode == 0, added.ToString());
+        await FailsAsync(1, "did you mean 'numbers'?", "mount", "number", _folder.Mount);
+        await FailsAsync(1, "has no version", "mount", "numbers@sha256:ffff", _folder.Mount);
+        await FailsAsync(1, "has no version", "mount", "--version", "ffff", "numbers", _folder.Mount);
+        await FailsAsync(2, "exclude each other", "mount", "--follow", "--version", "ffff", "numbers", _folder.Mount);
+
+        File.WriteAllText(Path.Combine(_folder.Source, "later"), "");
+        CommandResult mounted = await _folder.MlpAsync("mount", "numbers", _folder.Mount);
+        Assert.True(mounted.ExitCode == 0, mounted.ToString());
+        Assert.Equal(["file"], Directory.EnumerateFileSystemEntries(_folder.Mount).Select(Path.GetFileName));
+        CommandResult removed = await _folder.MlpAsync("dataset", "remove", "numbers", "--yes");
+        Assert.Equal(1, removed.ExitCode);
+        Assert.Contains($"is mounted at {_folder.Mount}", removed.Error, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("truncated")]
+    [InlineData("damaged")]
+    public async Task Mount_ManifestIsBroken_SaysSo(string how)
+    {
+        Requires.Fuse();
+        await _folder.MlpAsync("dataset", "add", "numbers", _folder.Source);
+        string manifest = Assert.Single(Directory.EnumerateFiles(Path.Combine(_folder.Root, "state", "datasets", "numbers", "versions")));
+        byte[] bytes = File.ReadAllBytes(manifest);
+        bytes[0] ^= 1;
+        File.SetUnixFileMode(manifest, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.WriteAllBytes(manifest, how == "truncated" ? bytes[..100] : bytes);
+        await FailsAsync(1, "numbers", "mount", "numbers", _folder.Mount);
+    }
+
+    [SkippableFact]
+    public async Task DatasetAdd_Interrupted_PrintsTheCommandToGoOn()
+    {
+        using System.Net.Sockets.TcpListener hole = new(System.Net.IPAddress.Loopback, 0);
+        hole.Start();
+        using Process adding = Mlp.Start(["dataset", "add", "far", "--anonymous", "--endpoint-url", $"http://{hole.LocalEndpoint}", "s3://bucket"], _folder.Environment);
+        using System.Net.Sockets.TcpClient asked = await hole.AcceptTcpClientAsync(); // By now it waits for an answer.
+        await Command.RunAsync("/bin/kill", ["-INT", $"{adding.Id}"]);
+        string error = await adding.StandardError.ReadToEndAsync();
+        await adding.WaitForExitAsync();
+        Assert.Equal(130, adding.ExitCode);
+        Assert.Equal($"mlp: interrupted; what is done is kept, go on with: mlp dataset add far --anonymous --endpoint-url http://{hole.LocalEndpoint} s3://bucket\n", error);
+    }
+
+    [SkippableFact]
     public async Task Mount_OnAMountOfOurs_SaysWhoseItIs()
     {
         Requires.Fuse();

@@ -1,0 +1,93 @@
+using MLPlatform.Cli.Framework;
+using MLPlatform.Cli.Listing;
+using MLPlatform.Cli.Mounting;
+using MLPlatform.Cli.Options;
+using MLPlatform.Datasets;
+using MLPlatform.UnderStore;
+
+namespace MLPlatform.Cli.Verbs.Datasets;
+
+internal sealed class DatasetAddVerb : Verb
+{
+    private static readonly Setting<int> s_keep = new(
+        "keep-versions", "N", "How many versions 'mlp dataset sync' leaves; mounted ones always stay.", DatasetDefinition.DefaultKeepVersions,
+        static t => SettingKinds.ParseCount(t[0]) is > 0 and int count ? count : throw new FormatException("must be at least 1"))
+    {
+        Group = "Dataset options",
+        DefaultText = DatasetDefinition.DefaultKeepVersions.ToString(),
+    };
+
+    private static readonly Setting<bool> s_noSync = new(
+        "no-sync", null, "Only write the name down; 'mlp dataset sync' lists later.", false, static t => SettingKinds.ParseFlag(t[0]))
+    {
+        Group = "Dataset options",
+        IsPerCall = true,
+    };
+
+    public override string Path => "dataset add";
+
+    public override string Summary => "names one or more sources and lists them into a first version";
+
+    public override string Description => """
+        Gives sources a NAME and lists them. The listing becomes an immutable version, named by its digest; mounts of NAME show exactly that version until 'mlp dataset sync' has made a newer one and they are mounted again, or follow.
+
+        Several sources make one tree: SOURCE@/PATH appears at PATH. Options for the store are remembered; credentials only by reference.
+
+        An interrupted listing is kept and goes on with 'mlp dataset sync NAME'.
+        """;
+
+    public override IReadOnlyList<Operand> Operands { get; } =
+    [
+        new("NAME", "Lower-case letters, digits, '-', '_' and '.'."),
+        new("SOURCE[@/PATH]", "s3://bucket[/prefix], file:///path or a plain path, and where it appears in the tree (the root without @/PATH).", CompletionKind.Directory) { IsRepeatable = true },
+    ];
+
+    public override IReadOnlyList<Setting> Settings { get; } = [s_noSync, s_keep, .. DatasetSettings.Listing];
+
+    public override IReadOnlyList<Example> Examples { get; } =
+    [
+        new("Name a prefix", "mlp dataset add imagenet s3://bucket/imagenet"),
+        new("Two stores in one tree", "mlp dataset add speech s3://audio/en@/audio file:///nfs/labels@/labels"),
+        new("Name it and mount it", "mlp dataset add cats --anonymous s3://public/cats && mlp mount cats /mnt/cats"),
+    ];
+
+    public override IReadOnlyList<string> SeeAlso => ["dataset sync", "dataset show", "mount"];
+
+    public override Task<int> RunAsync(VerbContext context, CancellationToken cancellationToken) => DatasetSettings.RunAsync(context, async catalogue =>
+    {
+        string name = context.Operands[0];
+        UnderStoreOptions store = StoreSettings.From(context.Values);
+        StoreReference reference = StoreReference.From(store);
+        DatasetDefinition definition = new()
+        {
+            Name = name,
+            Sources = [.. context.Operands.Skip(1).Select(text => DatasetSource.Parse(text, reference, Environment.CurrentDirectory))],
+            KeepVersions = context.Get(s_keep),
+        };
+
+        // Before the name is written there is nothing to go on with but the command itself.
+        context.ResumeCommand = () => catalogue.Contains(name) ? $"mlp dataset sync {name}" : "mlp " + string.Join(' ', context.Arguments.Select(MountPointCheck.Quote));
+        DatasetSyncResult? result = await ListingDisplay.RunAsync(
+            context.Terminal, progress => catalogue.AddAsync(definition, list: !context.Get(s_noSync), DatasetSettings.BuildOptions(context, progress), cancellationToken));
+        if (result is not null)
+        {
+            SyncReport.Show(context, result);
+        }
+        else if (context.Json)
+        {
+            context.Terminal.WriteLine(JsonText.Write(writer =>
+            {
+                writer.WriteStartObject();
+                writer.WriteString("dataset", name);
+                writer.WriteNull("version");
+                writer.WriteEndObject();
+            }));
+        }
+        else
+        {
+            context.Terminal.Note($"{name} has no version yet; list it with: mlp dataset sync {name}");
+        }
+
+        return ExitCodes.Done;
+    });
+}
