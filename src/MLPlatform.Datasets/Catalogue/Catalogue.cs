@@ -154,24 +154,39 @@ public sealed partial class Catalogue
 
     internal DatasetFolder FolderOf(string name) => new(Path.Combine(DatasetsPath, name), name, Path.Combine(LocksPath, name), _files, _time);
 
-    /// <summary>Where a raw source's versions are kept; made if missing.</summary>
+    /// <summary>
+    /// Where a raw source's versions are kept; made if missing. Where the catalogue cannot be written, as in a container with a read-only root,
+    /// a temporary directory does for one mount: the next one finds other numbers, nothing worse.
+    /// </summary>
     internal SourceFolder OpenSource(DatasetSource source)
     {
         // Equal names behind two endpoints are two buckets.
         byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes($"{source.Uri}\n{source.Store.EndpointUrl}"));
-        string path = Path.Combine(Root, SourcesName, Convert.ToHexStringLower(key.AsSpan(0, 16)));
+        string sources = Path.Combine(Root, SourcesName);
+        string path = Path.Combine(sources, Convert.ToHexStringLower(key.AsSpan(0, 16)));
         try
         {
-            Directory.CreateDirectory(LocksPath);
             Directory.CreateDirectory(path);
-            File.WriteAllText(Path.Combine(path, "source"), source.Uri + "\n"); // For whoever looks; nothing reads it.
+            string note = Path.Combine(path, SourceFolder.NoteName);
+            File.WriteAllText(note, source.Uri + "\n");
+            File.SetLastWriteTimeUtc(note, _time.GetUtcNow().UtcDateTime);
+            SourceFolder.DeleteUnused(sources, _time, _logger);
+            return new SourceFolder(new DatasetFolder(path, source.Uri, path + ".lock", _files, _time), source, isTemporary: false);
         }
         catch (Exception e) when (CatalogueFault.IsDisk(e))
         {
-            throw CatalogueFault.From(e, Root);
+            CatalogueLog.NotRemembered(_logger, source.Uri, CatalogueFault.From(e, Root).Message);
         }
 
-        return new SourceFolder(new DatasetFolder(path, source.Uri, path + ".lock", _files, _time), source);
+        try
+        {
+            path = Directory.CreateTempSubdirectory("mlp-source-").FullName;
+            return new SourceFolder(new DatasetFolder(path, source.Uri, Path.Combine(path, "lock"), _files, _time), source, isTemporary: true);
+        }
+        catch (Exception e) when (CatalogueFault.IsDisk(e))
+        {
+            throw CatalogueFault.From(e, Path.GetTempPath());
+        }
     }
 
     /// <exception cref="CacheException"><c>NotFound</c>, naming the nearest.</exception>

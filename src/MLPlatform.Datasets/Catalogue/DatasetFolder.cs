@@ -24,12 +24,15 @@ internal sealed class DatasetFolder(string path, string name, string lockPath, I
 
     private string CurrentPath => System.IO.Path.Combine(Path, "current");
 
-    private string MountsPath => System.IO.Path.Combine(Path, "mounts");
+    private string MountsPath => MountsOf(Path);
 
     public bool Exists => File.Exists(DefinitionPath);
 
     public Task<FileLock> LockAsync(string purpose, TimeSpan deadline, CancellationToken cancellationToken) =>
         FileLock.AcquireAsync(lockPath, $"Dataset {Name}", purpose, deadline, time, cancellationToken);
+
+    /// <summary>Where the registrations of a folder's mounts are.</summary>
+    public static string MountsOf(string folder) => System.IO.Path.Combine(folder, "mounts");
 
     /// <param name="atLeast">Numbers below it belong to versions that exist.</param>
     public InodeReservations OpenInodes(ulong atLeast) => new(System.IO.Path.Combine(Path, "inodes"), files, atLeast);

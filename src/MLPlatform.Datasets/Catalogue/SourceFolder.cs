@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using MLPlatform.Core;
 
 namespace MLPlatform.Datasets;
@@ -7,8 +8,11 @@ namespace MLPlatform.Datasets;
 /// What the catalogue keeps of a raw source: the last versions that it was pinned to and how far its inode numbers went. A convenience: without it a mount
 /// lists anew all the same.
 /// </summary>
-internal sealed class SourceFolder
+internal sealed class SourceFolder : IDisposable
 {
+    /// <summary>Says whose folder it is, and by its time when it was last mounted.</summary>
+    public const string NoteName = "source";
+
     // The last one, whose numbers the next listing takes over, and the one before it.
     private const int KeptVersions = 2;
 
@@ -20,13 +24,18 @@ internal sealed class SourceFolder
 
     private static readonly TimeSpan s_abandoned = TimeSpan.FromDays(1);
 
+    // Nobody remembers the numbers of a mount of last month.
+    private static readonly TimeSpan s_unused = TimeSpan.FromDays(30);
+
     private readonly DatasetFolder _folder;
     private readonly DatasetSource _source;
+    private readonly bool _isTemporary;
 
-    internal SourceFolder(DatasetFolder folder, DatasetSource source)
+    internal SourceFolder(DatasetFolder folder, DatasetSource source, bool isTemporary)
     {
         _folder = folder;
         _source = source;
+        _isTemporary = isTemporary;
     }
 
     public string Uri => _source.Uri;
@@ -75,6 +84,34 @@ internal sealed class SourceFolder
         }
 
         return manifest;
+    }
+
+    /// <summary>Deletes what nobody mounted for long. Best effort.</summary>
+    public static void DeleteUnused(string sources, TimeProvider time, ILogger logger)
+    {
+        foreach (string path in Directory.EnumerateDirectories(sources))
+        {
+            try
+            {
+                bool isUnused = time.GetUtcNow() - File.GetLastWriteTimeUtc(Path.Combine(path, NoteName)) > s_unused;
+                if (isUnused && MountRegistration.Find(DatasetFolder.MountsOf(path), time).Count == 0)
+                {
+                    Directory.Delete(path, recursive: true);
+                }
+            }
+            catch (Exception e) when (CatalogueFault.IsDisk(e))
+            {
+                CatalogueLog.LeftoverStays(logger, path, e.Message);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_isTemporary && Directory.Exists(_folder.Path))
+        {
+            Directory.Delete(_folder.Path, recursive: true);
+        }
     }
 
     private void DeleteAbandoned(TimeProvider time)

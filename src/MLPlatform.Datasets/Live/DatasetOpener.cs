@@ -92,7 +92,7 @@ public sealed class DatasetOpener(Catalogue catalogue)
         await store.CheckAsync(cancellationToken);
         var source = new DatasetSource("", store.Uri, how);
         var stores = new StoreTable(store.Uri, [source], [store]);
-        SourceFolder folder = catalogue.OpenSource(source);
+        SourceFolder folder = opened.Add(catalogue.OpenSource(source));
         MountRegistration registration = opened.Add(Translate(() => folder.Register(options.Directory)));
         Manifest? previous = folder.OpenPrevious(catalogue);
         if (previous is not null)

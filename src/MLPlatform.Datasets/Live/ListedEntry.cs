@@ -3,7 +3,7 @@ using MLPlatform.UnderStore;
 
 namespace MLPlatform.Datasets;
 
-/// <summary>What a store said about one name, without the name: 72 bytes, so that a listing of a million names stays near 110 MB.</summary>
+/// <summary>What a store said about one name, without the name: 64 bytes, so that a listing of a million names stays near 100 MB.</summary>
 internal struct ListedEntry
 {
     /// <summary>The number given to this version of the name, or 0 while nobody asked.</summary>

@@ -140,10 +140,23 @@ public sealed partial class LiveTree
         }
     }
 
-    /// <summary>From here on keeps only what the kernel holds: somebody else answers for names.</summary>
-    internal void Shrink()
+    /// <summary>From here on keeps only what the kernel holds and nobody else answers for.</summary>
+    /// <param name="isTakenOver">Whether another tree has the same number for the same thing.</param>
+    internal void Shrink(Func<ulong, bool> isTakenOver)
     {
         _isShrunk = true;
+        foreach (LiveNode node in _nodes.Values)
+        {
+            if (node.Slot is not null && isTakenOver(node.Inode))
+            {
+                lock (node.Lock)
+                {
+                    node.KernelReferences = 0; // What the kernel drops later is dropped in vain.
+                    QueueIfUnneededUnsynchronized(node);
+                }
+            }
+        }
+
         ForgetNames();
         ForgetListings();
     }

@@ -131,9 +131,7 @@ public sealed partial class LiveTree
         DirectoryListing? listing = null;
         try
         {
-            var builder = new DirectoryListing.Builder(directory.StorePath, directory.MountPoint, _options.MaxDirectoryEntries, () => directory.DisplayUri);
-            long askedAt = directory.Store is null ? _time.GetTimestamp() : await AskAsync(token => ListAsync(directory, builder, token), _options.DirectoryDeadline, () => directory.DisplayUri);
-            listing = builder.Build(askedAt, directory.Store is null ? long.MaxValue : _time.GetTimestamp() + _validityTicks);
+            listing = await ListAsync(directory);
             if (directory.Listing is { } previous)
             {
                 listing.InheritNumbers(previous);
@@ -169,7 +167,19 @@ public sealed partial class LiveTree
         return fault;
     }
 
-    private static async Task ListAsync(LiveDirectory directory, DirectoryListing.Builder builder, CancellationToken cancellationToken)
+    private async Task<DirectoryListing> ListAsync(LiveDirectory directory)
+    {
+        var builder = new DirectoryListing.Builder(directory.StorePath, directory.MountPoint, _options.MaxDirectoryEntries, () => directory.DisplayUri);
+        if (directory.Store is null)
+        {
+            return builder.Build(_time.GetTimestamp(), long.MaxValue);
+        }
+
+        long askedAt = await AskAsync(token => AddPagesAsync(directory, builder, token), _options.DirectoryDeadline, () => directory.DisplayUri);
+        return builder.Build(askedAt, _time.GetTimestamp() + _validityTicks);
+    }
+
+    private static async Task AddPagesAsync(LiveDirectory directory, DirectoryListing.Builder builder, CancellationToken cancellationToken)
     {
         try
         {

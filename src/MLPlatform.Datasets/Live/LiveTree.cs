@@ -12,7 +12,7 @@ namespace MLPlatform.Datasets;
 /// one goes on standing for the old version, so whoever has it open reads that version or gets an error, never a mix.
 /// </para>
 /// <para>
-/// Memory is bounded: numbers live as long as the kernel holds them, and beyond that in a queue of recent names; directory listings
+/// Memory is bounded: numbers live as long as the kernel holds them (some 400 B each), and beyond that in a queue of recent names; directory listings
 /// by their number of entries. A number that was dropped too early is answered as stale, and the kernel looks its path up again.
 /// </para>
 /// </summary>

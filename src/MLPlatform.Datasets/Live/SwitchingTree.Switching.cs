@@ -48,12 +48,19 @@ public sealed partial class SwitchingTree
     {
         Invariant.That(_live is not null && _state.Pinned is null);
         TreeStatus status = Update(state => new State(tree.Status with { Dataset = state.Status.Dataset }, tree, 0, [])).Status;
-        _pinned.SetResult();
-        Changed?.Invoke(ChangeSinceLive(tree.Manifest, status));
+        try
+        {
+            Changed?.Invoke(ChangeSinceLive(tree.Manifest, status));
+        }
+        finally
+        {
+            _pinned.SetResult();
+        }
+
         Settle(() =>
         {
             Changed?.Invoke(ChangeSinceLive(tree.Manifest, status));
-            _live.Shrink();
+            _live.Shrink(number => tree.Manifest.TryFindInode(number, out _));
         });
     }
 

@@ -51,6 +51,9 @@ public sealed partial class SwitchingTree : IDatasetTree, IAsyncDisposable
     /// <summary>Completes when the tree is pinned.</summary>
     internal Task WhenPinned => _pinned.Task;
 
+    /// <summary>Numbers that only the live tree answers for, or may still be asked for.</summary>
+    internal int LiveNumbers => _live?.KnownNumbers ?? 0;
+
     /// <summary>The version it is pinned to.</summary>
     internal Manifest? Manifest => _state.Pinned?.Manifest;
 

@@ -196,6 +196,66 @@ public sealed class DatasetOpenerTests : IDisposable
     }
 
     [Fact]
+    public async Task Raw_CatalogueCannotBeWritten_IsMountedAllTheSame()
+    {
+        Store.Put("f");
+        File.WriteAllText(Path.Combine(_fixture.Root, "sources"), "in the way");
+        await using MountedDataset mounted = await OpenAsync("s3://b/x", new DatasetOpenOptions());
+        Assert.Equal(TreeMode.Pinned, mounted.Status.Mode);
+        string manifest = mounted.Manifest!.FilePath;
+        Assert.True(File.Exists(manifest));
+        await mounted.DisposeAsync();
+        Assert.False(File.Exists(manifest));
+    }
+
+    [Fact]
+    public async Task Raw_SourceNobodyMountedForLong_IsForgotten()
+    {
+        Store.Put("f");
+        await (await OpenAsync("s3://b/x", new DatasetOpenOptions())).DisposeAsync();
+        MountedDataset still = await OpenAsync("s3://b/x", new DatasetOpenOptions());
+        _time.Advance(TimeSpan.FromDays(40));
+        _fixture.Store("s3://b/other");
+        await (await OpenAsync("s3://b/other", new DatasetOpenOptions())).DisposeAsync();
+        Assert.Equal(2, Directory.GetDirectories(Path.Combine(_fixture.Root, "sources")).Length); // It is mounted.
+        await still.DisposeAsync();
+        await (await OpenAsync("s3://b/other", new DatasetOpenOptions())).DisposeAsync();
+        Assert.DoesNotContain(Directory.GetDirectories(Path.Combine(_fixture.Root, "sources")), path => File.ReadAllText(Path.Combine(path, "source")).Contains("s3://b/x", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Raw_PinnedForAWhile_TheLiveTreeKeepsOnlyWhatTheVersionDoesNotHave()
+    {
+        for (int i = 0; i < 100; i++)
+        {
+            Store.Put($"d/f{i}");
+        }
+
+        TaskCompletionSource listing = Store.HoldListings();
+        await using MountedDataset mounted = await OpenAsync("s3://b/x", s_noHeadStart);
+        Dictionary<string, TreeEntry> names = await NamesAsync(new TreeReader(mounted.Tree), "d");
+        foreach (TreeEntry entry in names.Values)
+        {
+            mounted.Tree.AddReference(entry.Inode);
+        }
+
+        var tree = (SwitchingTree)mounted.Tree;
+        Assert.True(tree.LiveNumbers > 100);
+        Store.Put("d/f7", 77);
+        listing.SetResult();
+        await PinnedAsync(mounted);
+        await _time.UntilAsync(() => tree.LiveNumbers <= 3); // The root, the directory, the old f7.
+        Assert.Equal(10, mounted.Tree.GetFile(names["f7"].Inode)!.Object.Size);
+        foreach (TreeEntry entry in names.Values)
+        {
+            Assert.Equal(TreeOutcome.Found, mounted.Tree.TryGetEntry(entry.Inode, out _));
+            mounted.Tree.DropReferences(entry.Inode, 1);
+        }
+
+        Assert.Equal(1, tree.LiveNumbers);
+    }
+
+    [Fact]
     public async Task Raw_Wait_ListsFirst()
     {
         Store.Put("f");
