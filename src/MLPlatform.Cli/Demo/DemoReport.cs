@@ -39,7 +39,7 @@ internal static class DemoReport
         terminal.WriteLine("");
         terminal.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"The store answers after {DemoScript.Latency.TotalMilliseconds:0} ms at {ByteSize.Format(DemoScript.BytesPerSecond)}/s; each byte came from it once, and every later read cost what the local disk's page cache costs."));
+            $"The store answers after {DemoScript.Latency.TotalMilliseconds:0} ms at {ByteSize.Format(DemoScript.BytesPerSecond)}/s; each byte came from it once, and later reads came from the kernel's page cache and asked it for nothing."));
         terminal.WriteLine("Next: mlp mount s3://BUCKET/PREFIX DIR   (your credentials are found as every AWS tool finds them; mlp mount --help)");
     }
 
