@@ -48,6 +48,7 @@ public sealed class LiveTreeProperties
         void Saw(string path, TreeEntry entry)
         {
             string version = tree.GetFile(entry.Inode) is { } file ? TreeReader.Describe(file) : $"directory {path}";
+            Assert.True(tree.GetFile(entry.Inode) is not { } whole || whole.Object.Size == entry.Size);
             Assert.True(versionOf.TryAdd(entry.Inode, version) || versionOf[entry.Inode] == version, $"{entry.Inode} was {versionOf[entry.Inode]} and is {version}");
             if (!numberOf.TryAdd(version, entry.Inode) && (requireOneNumberPerVersion || held.ContainsKey(numberOf[version])))
             {
