@@ -10,8 +10,10 @@ namespace MLPlatform.Datasets;
 /// </summary>
 internal sealed class InodeReservations(string path, IFileOperations files, ulong atLeast) : IInodeNumbers
 {
-    // A live mount that finds 100,000 new files a second asks the disk every ten seconds.
-    private const ulong BlockSize = 1 << 20;
+    // A mount that looks at a few files takes few numbers from the rest, so that columns of them stay narrow; one that finds 100,000 new
+    // files a second ends up asking the disk every ten seconds.
+    private const ulong FirstBlock = 1 << 12;
+    private const ulong LargestBlock = 1 << 20;
 
     // The lock is held for one small write; a disk that takes longer for it is broken.
     private static readonly TimeSpan s_lockDeadline = TimeSpan.FromSeconds(10);
@@ -19,7 +21,8 @@ internal sealed class InodeReservations(string path, IFileOperations files, ulon
     private readonly Lock _lock = new();
     private ulong _next;
     private ulong _end;
-    private Task<ulong>? _ahead;
+    private ulong _block = FirstBlock;
+    private Task<(ulong Next, ulong End)>? _ahead;
 
     public ulong Take()
     {
@@ -28,12 +31,11 @@ internal sealed class InodeReservations(string path, IFileOperations files, ulon
             if (_next == _end)
             {
                 bool isReady = _ahead is { IsCompletedSuccessfully: true };
-                _next = isReady ? _ahead!.Result : Reserve(atLeast, BlockSize); // The first of all, or the disk is slower than the finder.
-                _end = _next + BlockSize;
+                (_next, _end) = isReady ? _ahead!.Result : ReserveBlock(); // The first of all, or the disk is slower than the finder.
                 _ahead = isReady || _ahead is { IsFaulted: true } ? null : _ahead;
             }
 
-            if (_ahead is null && _end - _next <= BlockSize / 2)
+            if (_ahead is null && _end - _next <= _block / 4)
             {
                 _ahead = ReserveAheadAsync();
             }
@@ -63,10 +65,18 @@ internal sealed class InodeReservations(string path, IFileOperations files, ulon
         }
     }
 
-    private async Task<ulong> ReserveAheadAsync()
+    private async Task<(ulong Next, ulong End)> ReserveAheadAsync()
     {
         await Task.Yield(); // The caller holds the lock of a directory that somebody looks names up in.
-        return Reserve(atLeast, BlockSize);
+        return ReserveBlock();
+    }
+
+    private (ulong Next, ulong End) ReserveBlock()
+    {
+        ulong count = Volatile.Read(ref _block);
+        ulong first = Reserve(atLeast, count);
+        Volatile.Write(ref _block, Math.Min(count * 4, LargestBlock));
+        return (first, first + count);
     }
 
     private FileLock Acquire()
