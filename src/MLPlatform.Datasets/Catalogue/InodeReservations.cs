@@ -24,6 +24,21 @@ internal sealed class InodeReservations(string path, IFileOperations files, ulon
     private ulong _block = FirstBlock;
     private Task<(ulong Next, ulong End)>? _ahead;
 
+    /// <summary>Reserves the first numbers now, so that nobody who takes one waits for the disk.</summary>
+    /// <exception cref="CacheException">The disk fails.</exception>
+    public InodeReservations Prepare()
+    {
+        lock (_lock)
+        {
+            if (_next == _end)
+            {
+                (_next, _end) = ReserveBlock();
+            }
+        }
+
+        return this;
+    }
+
     public ulong Take()
     {
         lock (_lock)

@@ -28,6 +28,10 @@ internal sealed class BackgroundListing(Catalogue catalogue, SourceFolder source
             {
                 CatalogueLog.ListingFailed(catalogue.Logger, source.Uri, delay, e is CacheException ? e.Message : e.ToString());
                 tree.SetProblem(e.Message);
+                if (tree.Manifest is not null)
+                {
+                    return; // It is pinned; what failed was telling so.
+                }
             }
 
             try

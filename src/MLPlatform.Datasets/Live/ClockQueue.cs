@@ -45,22 +45,24 @@ internal sealed class ClockQueue<T>
         }
     }
 
-    /// <summary>Takes out the oldest when all together cost more than <paramref name="limit"/>.</summary>
-    public bool TryTake(long limit, [NotNullWhen(true)] out T? item)
+    /// <summary>Takes out the oldest when all together cost more than <paramref name="limit"/>, or when it has outlived its use.</summary>
+    /// <param name="isOutlived">Asked about the oldest; null: never.</param>
+    public bool TryTake(long limit, Func<T, bool>? isOutlived, [NotNullWhen(true)] out T? item)
     {
         item = null;
-        if (Interlocked.Read(ref _cost) <= limit)
+        if (isOutlived is null && Interlocked.Read(ref _cost) <= limit)
         {
             return false;
         }
 
         lock (_lock)
         {
-            if (_cost <= limit || !_queue.TryDequeue(out Ticket? oldest))
+            if (!_queue.TryPeek(out Ticket? oldest) || (_cost <= limit && isOutlived?.Invoke(oldest.Item) != true))
             {
                 return false;
             }
 
+            _queue.Dequeue();
             oldest.IsTaken = true;
             _cost -= oldest.Cost;
             item = oldest.Item;

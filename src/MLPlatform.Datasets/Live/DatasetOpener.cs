@@ -78,7 +78,7 @@ public sealed class DatasetOpener(Catalogue catalogue)
             known = current?.NextInode ?? 0;
         }
 
-        var tree = new LiveTree(dataset, stores.Mounts, folder.OpenInodes(known), options.LiveTree, catalogue.Time);
+        var tree = new LiveTree(dataset, stores.Mounts, folder.OpenInodes(known).Prepare(), options.LiveTree, catalogue.Time);
         opened.Add(tree.DisposeAsync);
         return new MountedDataset(tree, stores.Stores, opened.Commit());
     }
@@ -100,7 +100,8 @@ public sealed class DatasetOpener(Catalogue catalogue)
             opened.Add(previous);
         }
 
-        var inodes = new LiveInodes(folder.OpenInodes(previous?.NextInode ?? 0), previous);
+        InodeReservations reservations = folder.OpenInodes(previous?.NextInode ?? 0);
+        var inodes = new LiveInodes(options.Wait ? reservations : reservations.Prepare(), previous);
         var live = new LiveTree(store.Uri, stores.Mounts, inodes, options.LiveTree, catalogue.Time);
         if (options.Live)
         {

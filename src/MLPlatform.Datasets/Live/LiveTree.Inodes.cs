@@ -299,7 +299,7 @@ public sealed partial class LiveTree
     private void ForgetNames()
     {
         // Each round forgets a name or takes one out of the queue; a name gets one second chance.
-        while (_recentNames.TryTake(_isShrunk ? 0 : _options.MaxRecentNames, out NameSlot? slot))
+        while (_recentNames.TryTake(_isShrunk ? 0 : _options.MaxRecentNames, null, out NameSlot? slot))
         {
             lock (slot.Parent.Lock)
             {

@@ -7,6 +7,9 @@ namespace MLPlatform.Datasets;
 // Questions to the stores. However many ask for one thing, it is asked once, and goes on when one of them gives up.
 public sealed partial class LiveTree
 {
+    // A listing that is no longer believed serves those who began to read it, and lends its numbers to the next one.
+    private static readonly TimeSpan s_listingLife = TimeSpan.FromMinutes(1);
+
     private readonly SemaphoreSlim _questions;
     private readonly CancellationTokenSource _closing = new();
     private readonly ClockQueue<LiveDirectory> _listings = new();
@@ -225,14 +228,14 @@ public sealed partial class LiveTree
     /// <summary>Brings the directory listings back within their bound. The caller holds no lock.</summary>
     private void ForgetListings()
     {
-        while (_listings.TryTake(_isShrunk ? 0 : _options.MaxListedEntries, out LiveDirectory? directory))
+        while (_listings.TryTake(_isShrunk ? 0 : _options.MaxListedEntries, IsOutlived, out LiveDirectory? directory))
         {
             lock (directory.Lock)
             {
                 directory.ListingTicket = null;
                 DirectoryListing listing = directory.Listing!;
                 bool isAlone = !_isShrunk && CostOf(listing) > _options.MaxListedEntries && _listings.IsEmpty;
-                if ((listing.RecentlyUsed || isAlone) && !directory.Node.IsForgotten)
+                if ((listing.RecentlyUsed || isAlone) && !directory.Node.IsForgotten && !IsOutlived(directory))
                 {
                     listing.RecentlyUsed = false;
                     directory.ListingTicket = _listings.Add(directory, CostOf(listing));
@@ -249,6 +252,10 @@ public sealed partial class LiveTree
             }
         }
     }
+
+    /// <summary>Whoever still read from it has had his time.</summary>
+    private bool IsOutlived(LiveDirectory directory) =>
+        directory.Listing is { } listing && _time.GetTimestamp() - (long)(s_listingLife.TotalSeconds * _time.TimestampFrequency) > listing.ValidUntil;
 
     // An empty listing costs memory too.
     private static int CostOf(DirectoryListing listing) => Math.Max(listing.Count, 16);

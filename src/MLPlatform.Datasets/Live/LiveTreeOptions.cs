@@ -15,8 +15,9 @@ public sealed record LiveTreeOptions
     /// <summary>Names held in memory that the kernel does not hold. 65,536 are about 20 MB, and more than one READDIRPLUS walk has in flight.</summary>
     public int MaxRecentNames { get; init; } = 65_536;
 
-    /// <summary>Entries of all directory listings kept, about 100 B each. The newest stays even when it alone is larger.</summary>
-    public int MaxListedEntries { get; init; } = 262_144;
+    /// <summary>Entries of all directory listings kept, about 100 B each, at most a minute longer than they are believed. One directory stays even when it alone is
+    /// larger. As many as one directory may have, so that a walk does not push out the large directory that it is in.</summary>
+    public int MaxListedEntries { get; init; } = 1 << 20;
 
     /// <summary>Entries of one directory; beyond it only a manifest will do. A million are 100 MB, and twice that while they come in.</summary>
     public int MaxDirectoryEntries { get; init; } = 1 << 20;

@@ -344,6 +344,20 @@ public sealed class LiveTreeTests
     }
 
     [Fact]
+    public async Task Memory_ListingNobodyUses_IsGivenBackAfterAWhile()
+    {
+        _store.Put("d/f");
+        _store.Put("e/f");
+        LiveTree tree = Tree();
+        var reader = new TreeReader(tree);
+        await reader.ListAsync((await reader.LookupAsync(1, "d"))!.Value.Inode);
+        Assert.Equal(1, tree.Status.Files);
+        _time.Advance(TimeSpan.FromMinutes(2));
+        await reader.ListAsync((await reader.LookupAsync(1, "e"))!.Value.Inode);
+        Assert.Equal(1, tree.Status.Files);
+    }
+
+    [Fact]
     public async Task Memory_KernelHoldsNothing_NumbersAreBounded()
     {
         for (int i = 0; i < 1000; i++)
