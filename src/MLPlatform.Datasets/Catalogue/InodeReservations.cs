@@ -8,7 +8,7 @@ namespace MLPlatform.Datasets;
 /// Hands out inode numbers of one dataset to live trees and builders of any number of processes. A file holds the first number that nobody has;
 /// it is moved before numbers are used, so a crash loses numbers and never gives one twice. Any thread may call it.
 /// </summary>
-internal sealed class InodeReservations(string path, IFileOperations files, ulong atLeast) : IInodeNumbers
+internal sealed class InodeReservations(string path, IFileOperations files, ulong atLeast) : IInodeNumbers, IAsyncDisposable
 {
     // A mount that looks at a few files takes few numbers from the rest, so that columns of them stay narrow; one that finds 100,000 new
     // files a second ends up asking the disk every ten seconds.
@@ -21,6 +21,7 @@ internal sealed class InodeReservations(string path, IFileOperations files, ulon
     private readonly Lock _lock = new();
     private ulong _next;
     private ulong _end;
+    private ulong _size;
     private ulong _block = FirstBlock;
     private Task<(ulong Next, ulong End)>? _ahead;
 
@@ -32,7 +33,7 @@ internal sealed class InodeReservations(string path, IFileOperations files, ulon
         {
             if (_next == _end)
             {
-                (_next, _end) = ReserveBlock();
+                Use(ReserveBlock());
             }
         }
 
@@ -46,11 +47,11 @@ internal sealed class InodeReservations(string path, IFileOperations files, ulon
             if (_next == _end)
             {
                 bool isReady = _ahead is { IsCompletedSuccessfully: true };
-                (_next, _end) = isReady ? _ahead!.Result : ReserveBlock(); // The first of all, or the disk is slower than the finder.
+                Use(isReady ? _ahead!.Result : ReserveBlock()); // The first of all, or the disk is slower than the finder.
                 _ahead = isReady || _ahead is { IsFaulted: true } ? null : _ahead;
             }
 
-            if (_ahead is null && _end - _next <= _block / 4)
+            if (_ahead is null && _end - _next <= _size / 4)
             {
                 _ahead = ReserveAheadAsync();
             }
@@ -78,6 +79,22 @@ internal sealed class InodeReservations(string path, IFileOperations files, ulon
         {
             throw CatalogueFault.From(e, path);
         }
+    }
+
+    /// <summary>Lets a reservation under way come to its end; nobody takes numbers any more.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_ahead is { } ahead)
+        {
+            // Its numbers are lost, as is its fault.
+            await ahead.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    private void Use((ulong Next, ulong End) block)
+    {
+        (_next, _end) = block;
+        _size = _end - _next;
     }
 
     private async Task<(ulong Next, ulong End)> ReserveAheadAsync()

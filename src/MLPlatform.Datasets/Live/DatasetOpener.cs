@@ -78,7 +78,9 @@ public sealed class DatasetOpener(Catalogue catalogue)
             known = current?.NextInode ?? 0;
         }
 
-        var tree = new LiveTree(dataset, stores.Mounts, folder.OpenInodes(known).Prepare(), options.LiveTree, catalogue.Time);
+        InodeReservations reservations = folder.OpenInodes(known).Prepare();
+        opened.Add(reservations.DisposeAsync);
+        var tree = new LiveTree(dataset, stores.Mounts, reservations, options.LiveTree, catalogue.Time);
         opened.Add(tree.DisposeAsync);
         return new MountedDataset(tree, stores.Stores, opened.Commit());
     }
@@ -101,6 +103,7 @@ public sealed class DatasetOpener(Catalogue catalogue)
         }
 
         InodeReservations reservations = folder.OpenInodes(previous?.NextInode ?? 0);
+        opened.Add(reservations.DisposeAsync);
         var inodes = new LiveInodes(options.Wait ? reservations : reservations.Prepare(), previous);
         var live = new LiveTree(store.Uri, stores.Mounts, inodes, options.LiveTree, catalogue.Time);
         if (options.Live)
