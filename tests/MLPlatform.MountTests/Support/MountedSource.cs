@@ -18,7 +18,10 @@ public sealed class MountedSource : IAsyncDisposable
         _root = root;
         _ownsRoot = ownsRoot;
         Directory = Path.Combine(root, "mnt");
-        System.IO.Directory.CreateDirectory(Directory);
+        if (!MountTable.Read().Any(entry => entry.Directory == Directory))
+        {
+            System.IO.Directory.CreateDirectory(Directory); // A dead mount there would answer ENOTCONN.
+        }
     }
 
     /// <summary>The mount point.</summary>
