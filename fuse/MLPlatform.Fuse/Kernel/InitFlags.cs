@@ -8,7 +8,6 @@ internal enum InitFlags : ulong
     AsyncRead = 1UL << 0,
     DoReadDirPlus = 1UL << 13,
     ReadDirPlusAuto = 1UL << 14,
-    AsyncDio = 1UL << 15,
     NoOpenSupport = 1UL << 17,
     ParallelDirOps = 1UL << 18,
     AbortError = 1UL << 21,

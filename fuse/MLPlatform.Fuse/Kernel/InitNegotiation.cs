@@ -19,8 +19,9 @@ internal static class InitNegotiation
             offered |= (InitFlags)((ulong)init.Flags2 << 32);
         }
 
+        // Not ASYNC_DIO: with it a read(2) by O_DIRECT waits in fuse_direct_IO where no signal reaches it, not even SIGKILL.
         // ExplicitInvalData: versions are immutable, so pages fall only when we say so, never because mtime moved.
-        InitFlags wanted = InitFlags.AsyncRead | InitFlags.AsyncDio | InitFlags.NoOpenSupport | InitFlags.NoOpenDirSupport
+        InitFlags wanted = InitFlags.AsyncRead | InitFlags.NoOpenSupport | InitFlags.NoOpenDirSupport
             | InitFlags.ParallelDirOps | InitFlags.AbortError | InitFlags.MaxPages | InitFlags.CacheSymlinks
             | InitFlags.ExplicitInvalData | InitFlags.InitExt | InitFlags.DirectIoAllowMmap | InitFlags.NoExportSupport | InitFlags.HasResend;
         if (options.ReadDirPlus)
