@@ -61,7 +61,8 @@ public sealed class MountedSource : IAsyncDisposable
         mount.Server = Mlp.Start(["mount", source, mount.Directory, "-f", .. options], all);
         mount._reading = Task.WhenAll(mount.Keep(mount.Server.StandardError), mount.Keep(mount.Server.StandardOutput));
         Stopwatch clock = Stopwatch.StartNew();
-        while (!MountTable.Read().Any(entry => entry.Directory == mount.Directory) || !File.Exists(mount.PathOf(".mlp/version")))
+        // The log, not the directory: over a dead mount the kernel goes on answering from what it remembers of that.
+        while (!mount.Log.Any(line => line.Contains("Mounted ", StringComparison.Ordinal)))
         {
             if (mount.Server.HasExited || clock.Elapsed > TimeSpan.FromSeconds(60))
             {
