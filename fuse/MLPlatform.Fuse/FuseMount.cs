@@ -39,7 +39,7 @@ public static unsafe class FuseMount
         }
 
         SafeFileHandle device = new(fd, ownsHandle: true);
-        ulong flags = Libc.MS_NOSUID | Libc.MS_NODEV | Libc.MS_NOATIME | (options.ReadOnly ? Libc.MS_RDONLY : 0);
+        ulong flags = Libc.MS_NOSUID | Libc.MS_NODEV | Libc.MS_NOATIME | (options.ReadOnly ? Libc.MS_RDONLY : 0) | (options.NoExec ? Libc.MS_NOEXEC : 0);
         string data = string.Create(CultureInfo.InvariantCulture, $"fd={fd},rootmode=40000,user_id={Libc.geteuid()},group_id={Libc.getegid()},max_read=1048576{Common(options)}");
         if (Libc.mount(options.Source, options.Directory, "fuse." + options.Subtype, flags, data) < 0)
         {
@@ -138,7 +138,7 @@ public static unsafe class FuseMount
         try
         {
             string source = options.Source.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
-            string list = $"{(options.ReadOnly ? "ro" : "rw")},nosuid,nodev,noatime,fsname={source},subtype={options.Subtype},max_read=1048576{Common(options)}";
+            string list = $"{(options.ReadOnly ? "ro" : "rw")},nosuid,nodev,noatime{(options.NoExec ? ",noexec" : "")},fsname={source},subtype={options.Subtype},max_read=1048576{Common(options)}";
             using Process process = Start(helper, ["-o", list, "--", options.Directory], sockets[1].ToString(CultureInfo.InvariantCulture));
             Libc.close(sockets[1]);
             sockets[1] = -1;

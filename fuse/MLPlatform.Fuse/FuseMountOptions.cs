@@ -14,6 +14,9 @@ public sealed record FuseMountOptions
 
     public bool ReadOnly { get; init; } = true;
 
+    /// <summary>Nobody may run programs from it.</summary>
+    public bool NoExec { get; init; }
+
     /// <summary>Users other than the mounting one may enter. Rootless it needs <c>user_allow_other</c> in /etc/fuse.conf.</summary>
     public bool AllowOther { get; init; }
 

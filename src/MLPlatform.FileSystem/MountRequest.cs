@@ -36,6 +36,9 @@ public sealed record MountRequest
 
     public bool AllowOther { get; init; }
 
+    /// <summary>Nobody may run programs from the mount.</summary>
+    public bool NoExec { get; init; }
+
     /// <summary>Threads, sizes and clones; passthrough and readdirplus are set by the profile.</summary>
     public FuseSessionOptions Fuse { get; init; } = new();
 

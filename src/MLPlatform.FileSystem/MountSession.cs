@@ -26,7 +26,7 @@ public sealed class MountSession : IAsyncDisposable
         _logger = request.LoggerFactory.CreateLogger("mlp.mount");
         Profile = profile;
         _fileSystem = new DatasetFileSystem(request.Tree, request.Reader, profile, request.View, request.ControlDirectory, request.Time, _logger);
-        SafeFileHandle device = FuseMount.Mount(new FuseMountOptions { Directory = request.Directory, Source = request.Source, AllowOther = request.AllowOther });
+        SafeFileHandle device = FuseMount.Mount(new FuseMountOptions { Directory = request.Directory, Source = request.Source, AllowOther = request.AllowOther, NoExec = request.NoExec });
         _session = new FuseSession(_fileSystem, device, request.Fuse with { Passthrough = profile == MountProfile.Shards && request.View.Passthrough }, _logger);
         _fileSystem.Session = _session;
         try

@@ -1,5 +1,7 @@
 using System.Net.Http.Headers;
 using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging.Abstractions;
 using MLPlatform.Core;
 using MLPlatform.UnderStore;
@@ -54,9 +56,9 @@ internal sealed class StoreChecks(UnderStoreOptions options, TimeProvider time, 
     private async Task<IReadOnlyList<Finding>> EndpointAsync(string endpoint, CancellationToken cancellationToken)
     {
         bool isTls = endpoint.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
-        using HttpClient client = new() { Timeout = s_patience };
         try
         {
+            using HttpClient client = new(Handler(environment("AWS_CA_BUNDLE"))) { Timeout = s_patience };
             using HttpRequestMessage request = new(HttpMethod.Get, endpoint);
             using HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             List<Finding> findings = [Finding.Ok("endpoint", $"{endpoint} answers")];
@@ -73,8 +75,12 @@ internal sealed class StoreChecks(UnderStoreOptions options, TimeProvider time, 
             return
             [
                 Finding.Ok("endpoint", $"{endpoint} answers"),
-                Finding.Fail("tls", $"the server's certificate is not trusted: {e.InnerException.Message.TrimEnd('.')}", "install ca-certificates, or name the authority's file in SSL_CERT_FILE"),
+                Finding.Fail("tls", $"the server's certificate is not trusted: {e.InnerException.Message.TrimEnd('.')}", "install ca-certificates, or name the authority's file in AWS_CA_BUNDLE"),
             ];
+        }
+        catch (Exception e) when (e is CryptographicException or FileNotFoundException or DirectoryNotFoundException)
+        {
+            return [Finding.Fail("tls", $"AWS_CA_BUNDLE names a file that cannot be used: {e.Message.TrimEnd('.')}", "correct or unset AWS_CA_BUNDLE")];
         }
         catch (HttpRequestException e)
         {
@@ -84,6 +90,19 @@ internal sealed class StoreChecks(UnderStoreOptions options, TimeProvider time, 
         {
             return [Finding.Fail("endpoint", $"{endpoint} did not answer within {Duration.Format(s_patience)}", "look at --endpoint-url, proxy and firewall")];
         }
+    }
+
+    // As the store itself does it.
+    private static SocketsHttpHandler Handler(string? authoritiesFile)
+    {
+        SocketsHttpHandler handler = new() { AllowAutoRedirect = false };
+        if (!string.IsNullOrEmpty(authoritiesFile))
+        {
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.ImportFromPemFile(authoritiesFile);
+        }
+
+        return handler;
     }
 
     internal static Finding Clock(HttpResponseHeaders headers, DateTimeOffset now)

@@ -112,6 +112,13 @@ internal sealed class Completer(CommandTree tree, Func<CompletionKind, string, I
         {
             // Only the last of 'ro,uid=0,fi' is being written.
             int comma = current.LastIndexOf(',') + 1;
+            string[] pair = current[comma..].Split('=', 2);
+            if (pair.Length == 2)
+            {
+                Setting? named = MountSettings.All.FirstOrDefault(s => s.Name.Replace('-', '_') == pair[0]);
+                return named is null ? s_nothing : OfKind(named.Completion, named.Words, pair[1], $"{prefix}{current[..comma]}{pair[0]}=");
+            }
+
             return Filter(
                 MountSettings.All.Where(static s => !ReferenceEquals(s, MountSettings.FstabOptions) && !ReferenceEquals(s, MountSettings.Foreground))
                     .Select(static s => (s.Name.Replace('-', '_') + (s.IsFlag ? "" : "="), s.Description)),

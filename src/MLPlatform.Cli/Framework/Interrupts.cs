@@ -16,6 +16,9 @@ internal sealed class Interrupts : IDisposable
     {
     }
 
+    /// <summary>What must be done even when nobody wants to wait any more; runs before a second signal ends the process.</summary>
+    public Action? LastResort { get; set; }
+
     public CancellationToken Token => _source.Token;
 
     /// <summary>The first signal that came, or null.</summary>
@@ -51,6 +54,7 @@ internal sealed class Interrupts : IDisposable
         context.Cancel = true;
         if (Interlocked.Increment(ref _count) > 1)
         {
+            LastResort?.Invoke();
             Environment.Exit(ExitCodes.Interrupted);
         }
 

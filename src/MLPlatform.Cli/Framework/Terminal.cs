@@ -1,3 +1,6 @@
+using System.Text;
+using MLPlatform.Cli.Mounting;
+
 namespace MLPlatform.Cli.Framework;
 
 /// <summary>
@@ -16,7 +19,7 @@ internal sealed class Terminal
         IsErrorTerminal = isErrorTerminal;
     }
 
-    public static Terminal System() => new(Console.Out, Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected);
+    public static Terminal System() => new(Writer(StandardStream.Output), Writer(StandardStream.Error), !Console.IsOutputRedirected, !Console.IsErrorRedirected);
 
     public TextWriter Output { get; }
 
@@ -45,14 +48,8 @@ internal sealed class Terminal
                 return 100;
             }
 
-            try
-            {
-                return Console.WindowWidth is > 20 and int width ? Math.Min(width, 120) : 80;
-            }
-            catch (IOException)
-            {
-                return 80; // A terminal that does not know its size.
-            }
+            int columns = NativeMethods.TerminalColumns(IsOutputTerminal ? 1 : 2);
+            return columns > 20 ? Math.Min(columns, 120) : 80; // Some terminals do not know their size.
         }
     }
 
@@ -92,6 +89,8 @@ internal sealed class Terminal
 
     /// <summary>Wraps text in an ANSI colour when stdout is a terminal.</summary>
     public string Paint(string code, string text) => ColorsOutput ? $"\u001b[{code}m{text}\u001b[0m" : text;
+
+    private static StreamWriter Writer(StandardStream stream) => new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true, NewLine = "\n" };
 
     private void WriteError(string prefix, string color, string sentence)
     {

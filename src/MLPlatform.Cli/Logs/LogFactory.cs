@@ -27,7 +27,7 @@ internal static class LogFactory
         ILogOutput output;
         if (file is null)
         {
-            output = new StreamLogOutput(Console.OpenStandardError());
+            output = new StreamLogOutput(Framework.StandardStream.Error);
         }
         else
         {

@@ -28,5 +28,5 @@ internal sealed class StreamLogOutput(Stream stream) : ILogOutput
     {
     }
 
-    public void Dispose() => stream.Dispose();
+    public void Dispose() => stream.Flush(); // It is the process's.
 }

@@ -49,6 +49,7 @@ internal sealed class DatasetMount : IMountHandle
                 Configuration = context.Configuration,
                 Profile = options.Profile,
                 AllowOther = options.AllowOther,
+                NoExec = options.NoExec,
                 View = new ViewOptions
                 {
                     Uid = options.Uid,

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using MLPlatform.Cli.Framework;
 using MLPlatform.Core;
+using MLPlatform.Fuse;
 
 namespace MLPlatform.Cli.Mounting;
 
@@ -91,6 +92,8 @@ internal sealed class MountServer(MountOptions options, MountStarter starter, IL
         catch (OperationCanceledException) when (interrupts.Received is { } signal)
         {
             // The end that was asked for: leaving the scope of the mount unmounts it.
+            // Whoever is told twice goes at once, but not without taking the mount out of the tree.
+            interrupts.LastResort = () => FuseMount.Unmount(options.Directory, lazy: true);
             MountLog.Signalled(_logger, signal == PosixSignal.SIGINT ? "SIGINT" : signal.ToString(), options.Directory);
         }
     }

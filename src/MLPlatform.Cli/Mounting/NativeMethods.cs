@@ -6,6 +6,8 @@ namespace MLPlatform.Cli.Mounting;
 internal static unsafe partial class NativeMethods
 {
     public const int EINTR = 4;
+    public const int EAGAIN = 11;
+    public const int EPIPE = 32;
     public const int ENODATA = 61;
     public const int ENOTSUP = 95;
     public const int ENOTCONN = 107;
@@ -24,6 +26,7 @@ internal static unsafe partial class NativeMethods
 
     public const int WNOHANG = 1;
     public const short POLLIN = 1;
+    public const short POLLOUT = 4;
     public const int F_SETFD = 2;
     public const int FD_CLOEXEC = 1;
     public const int R_OK = 4;
@@ -49,6 +52,14 @@ internal static unsafe partial class NativeMethods
     public static int LastErrno => Marshal.GetLastPInvokeError();
 
     public static string Describe(int errno) => Marshal.GetPInvokeErrorMessage(errno);
+
+    /// <returns>Zero where the terminal does not tell.</returns>
+    public static int TerminalColumns(int descriptor)
+    {
+        const int TIOCGWINSZ = 0x5413;
+        ushort* size = stackalloc ushort[4]; // struct winsize: rows, columns, and two that nobody fills in.
+        return ioctl(descriptor, TIOCGWINSZ, size) == 0 ? size[1] : 0;
+    }
 
     [LibraryImport(Libc)]
     private static partial uint geteuid();
@@ -76,6 +87,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Libc, SetLastError = true)]
     public static partial int fcntl(int descriptor, int command, int argument);
+
+    [LibraryImport(Libc, SetLastError = true)]
+    private static partial int ioctl(int descriptor, nuint request, ushort* argument);
 
     [LibraryImport(Libc, SetLastError = true)]
     public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);

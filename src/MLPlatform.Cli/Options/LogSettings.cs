@@ -24,13 +24,13 @@ internal static class LogSettings
     public static readonly Setting<string?> File = new(
         "log-file",
         "FILE",
-        "Where to log. It is rotated at 16 MiB and three older files are kept; 'mlp info DIR' shows its path.",
+        "Where to log. A background mount of root logs to /var/log/mlp, of another user to $XDG_STATE_HOME/mlp (~/.local/state/mlp), one file for each mount point; 'mlp info DIR' shows its path. Files are rotated at 16 MiB, and three older ones are kept.",
         null,
         static t => t[0])
     {
         Group = Group,
         Completion = CompletionKind.File,
-        DefaultText = "stderr in the foreground; in the background a file per mount point in $XDG_STATE_HOME/mlp (root: /var/log/mlp)",
+        DefaultText = "stderr in the foreground",
     };
 
     public static readonly Setting<LogFormat> Format = new(

@@ -32,6 +32,9 @@ internal abstract class Setting
     /// <summary>Variables that are asked in this order; the first that is set and not empty counts.</summary>
     public IReadOnlyList<string> Environment { get; init; }
 
+    /// <summary>False where another variable switches those above off.</summary>
+    public Func<Func<string, string?>, bool> EnvironmentCounts { get; init; } = static _ => true;
+
     /// <summary>True for what makes sense for one call only: no variable and no line in a file sets it.</summary>
     public bool IsPerCall { get; init; }
 

@@ -35,7 +35,7 @@ internal static class SettingResolver
 
         if (!setting.IsPerCall)
         {
-            foreach (string variable in setting.Environment)
+            foreach (string variable in setting.EnvironmentCounts(environment) ? setting.Environment : [])
             {
                 if (environment(variable) is { Length: > 0 } text)
                 {

@@ -12,6 +12,7 @@ internal static class StoreSettings
     {
         Group = Group,
         Environment = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
+        EnvironmentCounts = static variable => !string.Equals(variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true", StringComparison.OrdinalIgnoreCase),
         IsSensitive = true,
     };
 

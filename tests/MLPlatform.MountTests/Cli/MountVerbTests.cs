@@ -269,8 +269,9 @@ public sealed class MountVerbTests : IAsyncLifetime
         Requires.Fuse();
         string link = Path.Combine(_folder.Root, "mount.fuse.mlp");
         File.CreateSymbolicLink(link, Mlp.PublishedBinary is { } published ? Path.GetFullPath(published) : Path.Combine(AppContext.BaseDirectory, "mlp"));
-        CommandResult mounted = await Command.RunAsync(link, [_folder.Source, _folder.Mount, "-o", "rw,_netdev,nofail,x-systemd.automount,file_mode=0440", "-n", "-t", "fuse.mlp"], null, _folder.Environment);
+        CommandResult mounted = await Command.RunAsync(link, [_folder.Source, _folder.Mount, "-o", "rw,_netdev,nofail,x-systemd.automount,noexec,file_mode=0440", "-n", "-t", "fuse.mlp"], null, _folder.Environment);
         Assert.True(mounted.ExitCode == 0, mounted.ToString());
+        Assert.Contains("noexec", Fuse.MountTable.Read().Single(m => m.Directory == _folder.Mount).Options, StringComparison.Ordinal);
         Assert.Equal("440", (await Command.RunAsync("stat", ["-c", "%a", Path.Combine(_folder.Mount, "file")])).Output.Trim());
 
         CommandResult wrong = await Command.RunAsync(link, [_folder.Source, _folder.Mount, "-o", "filemode=0440"], null, _folder.Environment);

@@ -15,6 +15,10 @@ public sealed class CompletionTests
     [InlineData("--no", "--no-color")]
     [InlineData("umount --l", "--lazy")]
     [InlineData("--config x vers", "version")]
+    [InlineData("mount -o ro,all", "ro,allow_other")]
+    [InlineData("mount -o ro,profile=s", "ro,profile=shards")]
+    [InlineData("mount --profile=f", "--profile=files")]
+    [InlineData("mount --path-style o", "off,on")]
     [InlineData("version x y ", "")]
     public async Task Complete_HalfALine_OffersWhatMayComeNext(string line, string words) => Assert.Equal(words, string.Join(',', (await CompleteAsync(line)).Words.Order(StringComparer.Ordinal)));
 

@@ -63,6 +63,19 @@ public sealed class SettingResolverTests
     }
 
     [Fact]
+    public void Resolve_EndpointVariablesSwitchedOff_DoNotCount()
+    {
+        Dictionary<string, string> environment = new() { ["AWS_ENDPOINT_URL"] = "http://h:1" };
+        Assert.Equal("http://h:1", Endpoint());
+        environment["AWS_ENDPOINT_URL_S3"] = "http://s3:1/";
+        Assert.Equal("http://s3:1", Endpoint());
+        environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true";
+        Assert.Null(Endpoint());
+
+        string? Endpoint() => SettingResolver.Resolve([StoreSettings.EndpointUrl], Nothing, environment.GetValueOrDefault, null).Get(StoreSettings.EndpointUrl);
+    }
+
+    [Fact]
     public void Resolve_FlagOffOnCommandLine_BeatsTheFile()
     {
         Dictionary<Setting, IReadOnlyList<string>> given = new() { [StoreSettings.Anonymous] = ["false"] };
