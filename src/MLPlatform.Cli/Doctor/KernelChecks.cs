@@ -19,7 +19,7 @@ internal static class KernelChecks
 
     public static IEnumerable<Finding> Run()
     {
-        bool mayMount = HasCapability(CapSysAdmin);
+        bool mayMount = HasCapability("CapEff", CapSysAdmin);
         yield return Kernel(Environment.OSVersion.Version);
         yield return FuseDevice();
         yield return MountRight(mayMount);
@@ -76,6 +76,16 @@ internal static class KernelChecks
             return Finding.Fail("mount right", $"{(IsRoot ? "root without CAP_SYS_ADMIN" : "not root")}, and {Helper} is not installed", "run: apt-get install fuse3");
         }
 
+        if (!HasCapability("CapBnd", CapSysAdmin))
+        {
+            return Finding.Fail("mount right", "nobody in this container may mount: CAP_SYS_ADMIN is not in its bounding set", "give the container CAP_SYS_ADMIN (docker: --cap-add SYS_ADMIN), or mount outside of it");
+        }
+
+        if (!IsRoot && StatusField("NoNewPrivs") == "1")
+        {
+            return Finding.Fail("mount right", $"{helper} cannot become root here: new privileges are forbidden", "allow them (systemd: NoNewPrivileges=no, Kubernetes: allowPrivilegeEscalation: true), or mount as root");
+        }
+
         return File.GetUnixFileMode(helper).HasFlag(UnixFileMode.SetUser) || IsRoot
             ? Finding.Ok("mount right", $"{helper} mounts for this user")
             : Finding.Fail("mount right", $"{helper} is not set-uid root", $"have root run: chmod u+s {helper}");
@@ -129,11 +139,10 @@ internal static class KernelChecks
         }
     }
 
-    private static bool HasCapability(int bit)
-    {
-        string? line = File.ReadLines("/proc/self/status").FirstOrDefault(static l => l.StartsWith("CapEff:", StringComparison.Ordinal));
-        return line is not null && (Convert.ToUInt64(line[7..].Trim(), 16) & (1UL << bit)) != 0;
-    }
+    private static bool HasCapability(string set, int bit) => StatusField(set) is { } mask && (Convert.ToUInt64(mask, 16) & (1UL << bit)) != 0;
+
+    private static string? StatusField(string name) =>
+        File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith(name + ":", StringComparison.Ordinal))?[(name.Length + 1)..].Trim();
 
     /// <returns><c>y</c>, <c>m</c>, <c>n</c>, or null when no configuration can be read.</returns>
     private static string? KernelConfig(string name)
