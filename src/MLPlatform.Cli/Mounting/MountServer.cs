@@ -47,6 +47,13 @@ internal sealed class MountServer(MountOptions options, MountStarter starter, IL
         {
             await using IMountHandle mount = await starter(options, new MountRequestContext(control, configuration, loggers, OnProgress), interrupts.Token);
 
+            // Who is told twice goes at once, but not without taking his mounts out of the tree.
+            interrupts.LastResort = () =>
+            {
+                FuseMount.Unmount(options.Directory, lazy: true);
+                registry.Remove(id);
+            };
+
             // Not before: SOURCE and credentials may be relative paths. Not later: a busy directory could not be unmounted elsewhere.
             Environment.CurrentDirectory = "/";
             registry.Write(new RunRecord
@@ -92,8 +99,6 @@ internal sealed class MountServer(MountOptions options, MountStarter starter, IL
         catch (OperationCanceledException) when (interrupts.Received is { } signal)
         {
             // The end that was asked for: leaving the scope of the mount unmounts it.
-            // Whoever is told twice goes at once, but not without taking the mount out of the tree.
-            interrupts.LastResort = () => FuseMount.Unmount(options.Directory, lazy: true);
             MountLog.Signalled(_logger, signal == PosixSignal.SIGINT ? "SIGINT" : signal.ToString(), options.Directory);
         }
     }

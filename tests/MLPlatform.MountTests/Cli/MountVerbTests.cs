@@ -57,6 +57,24 @@ public sealed class MountVerbTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task Mount_SignalledTwiceWhileInUse_GoesAtOnceAndLeavesNothing()
+    {
+        Requires.Fuse();
+        using Process server = Mlp.Start(["mount", "-f", _folder.Source, _folder.Mount], _folder.Environment);
+        await UntilAsync(() => File.Exists(Path.Combine(_folder.Mount, "file")));
+        using Process holder = Process.Start(new ProcessStartInfo("/bin/sleep", ["60"]) { WorkingDirectory = _folder.Mount })!;
+        await Command.RunAsync("/bin/kill", ["-TERM", $"{server.Id}"]);
+        await UntilAsync(() => !_folder.IsMounted); // Busy, so it is detached and waits for the last user.
+        await Command.RunAsync("/bin/kill", ["-TERM", $"{server.Id}"]);
+        using CancellationTokenSource deadline = new(TimeSpan.FromSeconds(8));
+        await server.WaitForExitAsync(deadline.Token);
+        holder.Kill();
+        Assert.Equal(130, server.ExitCode);
+        Assert.DoesNotContain(Fuse.MountTable.Read(), m => m.Directory.EndsWith($"-{server.Id}", StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries("/run/mlp"), e => e.Contains($"-{server.Id}", StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
     public async Task Mount_EndedByPlainUmount_EndsTheServer()
     {
         Requires.Fuse();
