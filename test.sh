@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 done
 
 # What the tests use beyond the .NET SDK: a real S3 server, FUSE's helper, load generators, real data, and NativeAOT's linker.
-packages="radosgw ceph-mon ceph-osd ceph-common fuse3 fio rsync attr openclipart-png clang zlib1g-dev curl"
+packages="radosgw ceph-mon ceph-osd ceph-common fuse3 fio rsync attr python3 openclipart-png clang zlib1g-dev curl"
 missing=
 for package in $packages; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
@@ -46,6 +46,7 @@ fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MLP_TEST_FULL=$full
+[ $full = 0 ] || export MLP_FUZZ_ROUNDS=60000
 status=0
 
 build() { dotnet build MLPlatform.sln -c "$1" -v quiet --nologo; }
