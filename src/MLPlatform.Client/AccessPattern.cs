@@ -3,12 +3,19 @@ namespace MLPlatform.Client;
 /// <summary>
 /// Recognises, from the ranges read, the streams that run through one file: several forward readers at once, each also slightly
 /// out of order as the kernel's readahead and queues make them, and readers with a constant stride. What belongs to none
-/// is random. Guarded by its file's shard lock; allocates only when constructed. Knows nothing of parts.
+/// is random. It also learns how long runs in this file usually are, so that readers of records are not taken for readers of all of it.
+/// Guarded by its file's shard lock. Knows nothing of parts.
 /// </summary>
 internal sealed class AccessPattern
 {
     // Sixteen readers of one file at once, or one reader whose first requests come out of order.
     private const int MaxStreams = 16;
+
+    // Most files have one reader, and many files may have state; four take its first requests in any order.
+    private const int UsualStreams = 4;
+
+    // So many runs must have ended before their length says anything.
+    private const int RunsToLearn = 3;
 
     // What counts as the recent past of a stream. Twice this is the largest window that makes sense.
     private const long MaxSpanBytes = 64 << 20;
@@ -22,7 +29,9 @@ internal sealed class AccessPattern
     private const int EstablishedRun = 4;
 
     private readonly long _size;
-    private readonly ReadStream[] _streams = new ReadStream[MaxStreams];
+    private ReadStream[] _streams = new ReadStream[UsualStreams];
+    private long _usualRunBytes;
+    private int _endedRuns;
     private long _clock;
     private long _lastLone = -1;
     private long _beforeLastLone = -1;
@@ -41,13 +50,32 @@ internal sealed class AccessPattern
     /// <summary>Streams worth fetching ahead for, which share the memory for it.</summary>
     public int ConfirmedStreams { get; private set; }
 
+    /// <summary>How far a stream will go on if it is as long as others in this file were: a limit for fetching ahead, which grows again
+    /// when it goes on all the same.</summary>
+    public long ExpectedRest(ReadStream stream)
+    {
+        if (_endedRuns < RunsToLearn)
+        {
+            return long.MaxValue;
+        }
+
+        long span = stream.Next - stream.Start;
+        return span < _usualRunBytes ? _usualRunBytes - span : 2 * (span - _usualRunBytes);
+    }
+
     /// <summary>Takes note of one read inside the file.</summary>
+    /// <param name="mayAllocate">False on the path that must not: a new stream may then be overlooked until it misses.</param>
     /// <returns>The stream it belongs to, or null when it looks random.</returns>
-    public ReadStream? Observe(long offset, int count)
+    public ReadStream? Observe(long offset, int count, bool mayAllocate = true)
     {
         long end = offset + count;
         long slack = Math.Clamp((long)count * SlackReads, MinSlackBytes, MaxSlackBytes);
-        ReadStream stream = FindExact(offset, end) ?? FindNear(offset, end, slack) ?? Start(offset, end);
+        ReadStream? stream = FindExact(offset, end) ?? FindNear(offset, end, slack) ?? Start(offset, end, mayAllocate);
+        if (stream is null)
+        {
+            return null;
+        }
+
         stream.LastUse = ++_clock;
         bool atEnd = stream.Stride < 0 ? stream.UnitStart + stream.Stride < 0 : stream.Next >= _size;
         if (atEnd)
@@ -222,7 +250,7 @@ internal sealed class AccessPattern
         }
     }
 
-    private ReadStream Start(long offset, long end)
+    private ReadStream? Start(long offset, long end, bool mayAllocate)
     {
         long stride = offset - _lastLone;
         bool isStride = _beforeLastLone >= 0 && stride == _lastLone - _beforeLastLone && stride != 0;
@@ -245,19 +273,19 @@ internal sealed class AccessPattern
             long unitBytes = Math.Max(end - offset, unit is null ? 0 : unit.Next - unit.Start);
             if (Math.Abs(stride) >= unitBytes)
             {
-                ReadStream strided = unit ?? Vacate();
-                strided.BeginStride(stride, offset, end, unitBytes);
+                ReadStream? strided = unit ?? Vacate(mayAllocate);
+                strided?.BeginStride(stride, offset, end, unitBytes);
                 return strided;
             }
         }
 
-        ReadStream stream = Vacate();
-        stream.Begin(offset, end);
+        ReadStream? stream = Vacate(mayAllocate);
+        stream?.Begin(offset, end);
         return stream;
     }
 
-    /// <summary>The free slot, else the oldest that is no stream yet, else the oldest.</summary>
-    private ReadStream Vacate()
+    /// <summary>A free slot, else the oldest that is no stream yet, else a new one, else the oldest.</summary>
+    private ReadStream? Vacate(bool mayAllocate)
     {
         ReadStream best = _streams[0];
         foreach (ReadStream stream in _streams)
@@ -271,6 +299,31 @@ internal sealed class AccessPattern
             {
                 best = stream;
             }
+        }
+
+        if (best.IsConfirmed && _streams.Length < MaxStreams)
+        {
+            if (!mayAllocate)
+            {
+                return null;
+            }
+
+            int used = _streams.Length;
+            Array.Resize(ref _streams, used * 2);
+            for (int i = used; i < _streams.Length; i++)
+            {
+                _streams[i] = new ReadStream();
+            }
+
+            return _streams[used];
+        }
+
+        if (best is { IsConfirmed: true, IsStrided: false })
+        {
+            // Longer runs are learnt at once, shorter ones by and by: fetching too little costs a wait, too much only bytes.
+            long span = best.Next - best.Start;
+            _usualRunBytes = span > _usualRunBytes ? span : _usualRunBytes - ((_usualRunBytes - span) / 4);
+            _endedRuns++;
         }
 
         return best;

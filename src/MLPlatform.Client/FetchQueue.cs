@@ -5,7 +5,7 @@ namespace MLPlatform.Client;
 /// <summary>
 /// Decides which parts of one store are fetched now: no more at once than the store is worth, what a reader waits for before what is
 /// fetched ahead. Any thread may call it. A queued part already holds its memory, so the budget bounds the queue.
-/// Its lock is the innermost: it calls nobody while holding it.
+/// Its lock is the innermost: while holding it, it asks the source for a number and the thread pool for a thread, and nobody else.
 /// </summary>
 internal sealed class FetchQueue(Func<int> parallelism, TimeProvider timeProvider)
 {

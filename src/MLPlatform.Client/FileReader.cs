@@ -18,6 +18,9 @@ public sealed class FileReader : IFileReader, IDisposable
     // Consumed parts serve only a repeated request; an eighth of the budget, and never much, is enough for that.
     private const long MaxConsumedBytes = 32 << 20;
 
+    // Two seconds without any file in use, at the usual period.
+    private const int IdleSweepsToTrim = 4;
+
     // Longer than the pause between two requests of any reader that is at work.
     private static readonly TimeSpan s_staleAfter = TimeSpan.FromSeconds(5);
 
@@ -32,6 +35,7 @@ public sealed class FileReader : IFileReader, IDisposable
     private long _roughNow;
     private int _streams;
     private int _isSweeping;
+    private int _idleSweeps;
     private int _nextShard;
 
     public FileReader(IRangeSource source, BlockPool pool, ReaderOptions options, ILogger<FileReader> logger, TimeProvider timeProvider)
@@ -281,9 +285,17 @@ public sealed class FileReader : IFileReader, IDisposable
         {
             long now = Now();
             Volatile.Write(ref _roughNow, now);
+            bool isIdle = true;
             foreach (ReaderShard shard in _shards)
             {
-                shard.Sweep(now);
+                isIdle &= shard.Sweep(now);
+            }
+
+            // Blocks kept for reuse make reading cheap; a mount that nobody reads should be small.
+            _idleSweeps = isIdle ? _idleSweeps + 1 : 0;
+            if (_idleSweeps >= IdleSweepsToTrim && Pool.IdleBytes > 0)
+            {
+                Pool.Trim();
             }
 
             // Readahead under way when they began to wait, and served readers since then, may be given up by now.

@@ -12,7 +12,7 @@ public interface IRangeSource
     /// <summary>True when bytes handed to a sink are known to be of the wanted version as they arrive; else they are doubtful until the read has returned.</summary>
     bool IsGuarded(FileVersion file);
 
-    /// <summary>How many reads at once are worth while for this file's store; at least 1, may change at any time.</summary>
+    /// <summary>How many reads at once are worth while for this file's store; at least 1, may change at any time. Asked often and under locks: a plain read of a number.</summary>
     int SuggestedParallelism(FileVersion file);
 
     /// <summary>Reads a range that lies inside the file; returns when all of it has gone to the sink.</summary>

@@ -172,7 +172,17 @@ internal sealed class Part : IReadSink, IThreadPoolWorkItem
     /// <summary>Called by the queue, once, when the part's turn has come.</summary>
     public void Start() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
 
-    void IThreadPoolWorkItem.Execute() => _ = FetchAsync();
+    async void IThreadPoolWorkItem.Execute()
+    {
+        try
+        {
+            await FetchAsync();
+        }
+        catch (Exception e) // Nobody else would hear of it.
+        {
+            ReaderLog.HousekeepingCrashed(_shard.Owner.Logger, e);
+        }
+    }
 
     /// <summary>Tells a fetch under way to end. The store's callbacks must not run under the shard's lock.</summary>
     public void CancelFetch() => _ = _cancellation.CancelAsync();

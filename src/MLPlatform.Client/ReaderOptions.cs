@@ -26,8 +26,8 @@ public sealed record ReaderOptions
     /// <summary>How long bytes are kept after all of them went to readers. The kernel keeps them itself; it asks again only after an interrupted read.</summary>
     public TimeSpan ConsumedGrace { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Most files with state; about 1 KiB each for large files, 200 bytes for small ones.</summary>
-    public int MaxFiles { get; init; } = 65_536;
+    /// <summary>Most files with state, about 700 bytes each beside their parts. Who reads more large files than this at once loses only readahead.</summary>
+    public int MaxFiles { get; init; } = 16_384;
 
     /// <exception cref="CacheException"><c>Configuration</c>: names the option and what it may be.</exception>
     public void Validate()

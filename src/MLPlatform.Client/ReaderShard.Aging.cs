@@ -13,7 +13,8 @@ internal sealed partial class ReaderShard
     public long IdleSince => _idle.FirstSince;
 
     /// <summary>Drops what has had its time and fails reads past their deadline. Called by the reader's timer.</summary>
-    public void Sweep(long now)
+    /// <returns>True when nothing is left.</returns>
+    public bool Sweep(long now)
     {
         lock (_lock)
         {
@@ -55,6 +56,8 @@ internal sealed partial class ReaderShard
 
                 file = newer;
             }
+
+            return _files.Count == 0;
         }
     }
 

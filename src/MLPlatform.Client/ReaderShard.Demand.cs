@@ -28,7 +28,7 @@ internal sealed partial class ReaderShard
         lock (_lock)
         {
             FileState file = GetFileForReadUnsynchronized(version);
-            ReadStream? stream = ObserveUnsynchronized(file, offset, count);
+            ReadStream? stream = ObserveUnsynchronized(file, offset, count, mayAllocate: true);
             operation = TryBeginUnsynchronized(file, stream, offset, offset + count, started, Appetite.Full, null);
             wantsMemory = operation is null || (stream is not null && !PlanUnsynchronized(file, stream));
         }

@@ -160,12 +160,13 @@ internal sealed partial class ReaderShard
     }
 
     /// <summary>
-    /// How far to fetch ahead: twice what was read in a row, so that a short run wastes little; not more than what this reader consumes during
+    /// How far to fetch ahead: twice what was read in a row, so that a short run wastes little, and no further than runs in this file usually go; not more than what this reader consumes during
     /// two fetches (a reader that waits for us doubles that until its speed is its own); not more than its share of memory.
     /// </summary>
     private long WindowFor(FileState file, ReadStream stream)
     {
         long grown = (2 * (stream.Next - stream.Start - stream.HoleBytes)) + (stream.Start == 0 ? HeadWindowBytes : 0);
+        grown = Math.Min(grown, file.Pattern!.ExpectedRest(stream));
         long needed = long.MaxValue;
         if (stream.BytesPerSecond > 0 && file.Queue.LatencySeconds > 0)
         {

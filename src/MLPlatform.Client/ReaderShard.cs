@@ -81,7 +81,7 @@ internal sealed partial class ReaderShard
             operation.HitBytes = end - offset;
             DeliverUnsynchronized(operation);
             lease = operation;
-            if (ObserveUnsynchronized(file, offset, (int)(end - offset)) is { } stream && stream.Next >= stream.PlanAt && !file.IsPlanQueued)
+            if (ObserveUnsynchronized(file, offset, (int)(end - offset), mayAllocate: false) is { } stream && stream.Next >= stream.PlanAt && !file.IsPlanQueued)
             {
                 file.IsPlanQueued = true;
                 toPlan = file;
@@ -256,14 +256,14 @@ internal sealed partial class ReaderShard
         }
     }
 
-    private ReadStream? ObserveUnsynchronized(FileState file, long offset, int count)
+    private ReadStream? ObserveUnsynchronized(FileState file, long offset, int count, bool mayAllocate)
     {
         if (file.Pattern is not { } pattern)
         {
             return null;
         }
 
-        ReadStream? stream = pattern.Observe(offset, count);
+        ReadStream? stream = pattern.Observe(offset, count, mayAllocate);
         CountStreamsUnsynchronized(file, pattern.ConfirmedStreams);
         return stream;
     }

@@ -124,9 +124,14 @@ public class BlockPool : IDisposable
         Interlocked.Add(ref _idleBytes, capacity);
         _free[ClassIndex(capacity)].Add(address);
 
-        // Somebody may have queued since the look above, and found this block not idle yet; the fence pairs with the one in MemoryBudget.
+        // Somebody may have queued, or disposed the pool, since the looks above, and found this block not idle yet; the fence pairs with
+        // the one in MemoryBudget and with the exchange in Dispose.
         Interlocked.MemoryBarrier();
-        if (Budget.WaitingBytes > 0)
+        if (Volatile.Read(ref _disposed) != 0)
+        {
+            Trim();
+        }
+        else if (Budget.WaitingBytes > 0)
         {
             Trim(Budget.WaitingBytes);
         }

@@ -301,7 +301,7 @@ public sealed class FileReaderFaultTests
     {
         await using ReaderFixture fixture = new(new MemoryStore { IsManual = true });
         Task<ReadLease> read = fixture.ReadAsync(fixture.Store.File(1, 1000), 0, 1000);
-        (await fixture.Store.CallAtAsync(0)).Fail(new InvalidOperationException("password=hunter2"));
+        (await fixture.Store.CallAtAsync(0)).Fail(new InvalidOperationException("a bug of the store: password=hunter2"));
         CacheException failure = await Assert.ThrowsAsync<CacheException>(() => read);
         Assert.Equal(CacheError.Unreachable, failure.Error);
         Assert.DoesNotContain("hunter2", failure.Message, StringComparison.Ordinal);

@@ -163,6 +163,25 @@ public sealed class FileReaderMemoryTests
     }
 
     [Fact]
+    public async Task Idle_ReaderThatNobodyUses_GivesItsBlocksBackToTheSystem()
+    {
+        await using ReaderFixture fixture = new(new MemoryStore());
+        for (ulong inode = 1; inode <= 50; inode++)
+        {
+            await fixture.CheckAsync(fixture.Store.File(inode, MiB), 0, MiB);
+        }
+
+        await fixture.QuietAsync();
+        Assert.NotEqual(0, fixture.Budget.UsedBytes);
+        for (int i = 0; i < 10; i++)
+        {
+            fixture.Clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(0, fixture.Budget.UsedBytes);
+    }
+
+    [Fact]
     public async Task Consumed_HotBytesReadAgainAndAgain_DoNotCount()
     {
         await using ReaderFixture fixture = new(new MemoryStore());

@@ -174,6 +174,32 @@ public sealed class FileReaderTests
     }
 
     [Fact]
+    public async Task ReadAsync_RandomRecordsOfSeveralRequests_LearnsTheirLength()
+    {
+        await using ReaderFixture fixture = new(new MemoryStore());
+        FileVersion file = fixture.Store.File(1, 64L << 30);
+        Random random = new(11);
+        long before = 0;
+        for (int record = 0; record < 200; record++)
+        {
+            if (record == 40)
+            {
+                await fixture.QuietAsync();
+                before = fixture.Store.Counters.Bytes;
+            }
+
+            long start = random.NextInt64(1, 32_000) * 2 * MiB;
+            for (int i = 0; i < 4; i++)
+            {
+                await fixture.CheckAsync(file, start + (i * 512L * KiB), 512 * KiB);
+            }
+        }
+
+        await fixture.QuietAsync();
+        Assert.InRange(fixture.Store.Counters.Bytes - before, 160L * 2 * MiB, 160L * 2 * MiB * 5 / 4);
+    }
+
+    [Fact]
     public async Task ReadAsync_ReadersOfTheSameBytes_ShareOneFetch()
     {
         await using ReaderFixture fixture = new(new MemoryStore { IsManual = true });

@@ -39,7 +39,14 @@ internal sealed class ReaderFixture : IAsyncDisposable
             return lease;
         }
 
-        return await Reader.ReadAsync(file, offset, count, cancellationToken).AsTask().WaitAsync(Patience, CancellationToken.None);
+        try
+        {
+            return await Reader.ReadAsync(file, offset, count, cancellationToken).AsTask().WaitAsync(Patience, CancellationToken.None);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"{count} bytes at {offset} of file {file.Inode} never came: {Reader.Counters}, {Budget.WaitingBytes} bytes waited for, store has {Store.Active} reads; log: {string.Join("; ", Log.Lines)}");
+        }
     }
 
     /// <summary>Reads, compares and lets go.</summary>
@@ -62,6 +69,7 @@ internal sealed class ReaderFixture : IAsyncDisposable
         await UntilAsync(() => _pool.Budget.UsedBytes == 0);
         Assert.Equal(0, _pool.Budget.UsedBytes);
         Assert.Equal(0, _pool.Budget.WaitingBytes);
+        Assert.DoesNotContain(Log.Lines, line => line.Contains("a bug of ours", StringComparison.Ordinal) && !line.Contains("a bug of the store", StringComparison.Ordinal));
         Assert.False(Store.HasOverlap, "a byte was fetched twice at the same time");
     }
 

@@ -15,6 +15,8 @@ public sealed partial class RepositoryTests
         ["MLPlatform.Core"] = [],
         ["MLPlatform.UnderStore"] = ["MLPlatform.Core"],
         ["MLPlatform.Datasets"] = ["MLPlatform.Core", "MLPlatform.UnderStore"],
+        ["MLPlatform.Tiers"] = ["MLPlatform.Core"],
+        ["MLPlatform.CacheWorker"] = ["MLPlatform.Client", "MLPlatform.Core", "MLPlatform.Datasets", "MLPlatform.Tiers", "MLPlatform.UnderStore"],
         ["MLPlatform.Client"] = ["MLPlatform.Core", "MLPlatform.Datasets", "MLPlatform.UnderStore"],
         ["MLPlatform.Fuse"] = ["MLPlatform.Core"],
         ["HelloFs"] = ["MLPlatform.Fuse"],
@@ -90,7 +92,7 @@ public sealed partial class RepositoryTests
         return directory ?? throw new InvalidOperationException("The tests do not lie in a clone of the repository.");
     }
 
-    [GeneratedRegex(@"`((?:src|fuse|bench|tests)/[A-Za-z0-9_./]+\.cs)`")]
+    [GeneratedRegex(@"`((?:src|fuse|cacheworker|bench|tests)/[A-Za-z0-9_./]+\.cs)`")]
     private static partial Regex NamedFile();
 
     [GeneratedRegex(@"\*\*(S\d+)\*\*")]

@@ -1,12 +1,10 @@
-using MLPlatform.Core;
-
-namespace MLPlatform.UnderStore.Local;
+namespace MLPlatform.Core;
 
 /// <summary>
 /// A few threads of our own for calls that block on a disk: on the thread pool they would hold up sockets and timers, which
 /// run there too. Threads start on demand and leave when idle. Any thread may call it.
 /// </summary>
-internal sealed class IoThreads : IDisposable
+public sealed class IoThreads : IDisposable
 {
     // Each item is one read or directory page that a caller waits for; memory budgets above bound those long before.
     private const int MaxQueued = 65_536;
@@ -42,6 +40,7 @@ internal sealed class IoThreads : IDisposable
     }
 
     /// <summary>Runs <paramref name="work"/> on one of the threads. What has not begun when <paramref name="cancellationToken"/> ends never begins; what has begun looks at the token by itself.</summary>
+    /// <exception cref="CacheException"><c>Busy</c>: too many wait already.</exception>
     public Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
