@@ -5,7 +5,8 @@ namespace MLPlatform.UnderStore;
 /// <summary>
 /// A place where datasets live. Any thread may call it; it keeps no copy of anything. Faults are <see cref="CacheException"/>s
 /// whose message names the object and the cause and never a secret. Transient faults are tried again inside, within
-/// the store's own retry budget and the caller's deadline.
+/// the store's own retry budget and the caller's deadline; when that ends first, the <see cref="OperationCanceledException"/>
+/// has the last fault as its inner exception. Names that POSIX cannot hold are given as the store has them; who shows them leaves them out.
 /// </summary>
 public interface IUnderStore : IAsyncDisposable
 {
@@ -25,13 +26,13 @@ public interface IUnderStore : IAsyncDisposable
     /// <summary>Fails, with the sentence a user needs, when the store cannot be reached or the root does not exist. An empty S3 prefix of an existing bucket is an empty dataset.</summary>
     Task CheckAsync(CancellationToken cancellationToken);
 
-    /// <summary>What is at a path, or null. On S3 a path that only prefixes other keys is a directory.</summary>
+    /// <summary>What is at a path, or null. On S3 a path that prefixes other keys is a directory, and shadows a key of its own name.</summary>
     /// <param name="path">As in <see cref="StoreEntry.Path"/>; empty for the root.</param>
     ValueTask<StoreEntry?> StatAsync(ReadOnlyMemory<byte> path, CancellationToken cancellationToken);
 
     /// <summary>One level of the tree, in no promised order, page by page. Subdirectories appear as <see cref="StoreEntryKind.Directory"/>; on S3 a key and a common prefix of one name both appear.</summary>
     /// <param name="directory">Path bytes without a trailing slash; empty for the root.</param>
-    /// <exception cref="CacheException"><c>NotFound</c>, where the store can tell a missing directory from an empty one.</exception>
+    /// <exception cref="CacheException"><c>NotFound</c>, where the store can tell a missing directory from an empty one (S3 cannot).</exception>
     IAsyncEnumerable<IReadOnlyList<StoreEntry>> ListDirectoryAsync(ReadOnlyMemory<byte> directory, CancellationToken cancellationToken);
 
     /// <summary>Everything in a unit, recursively. The whole of a store is what <see cref="ListUnit.Everything"/> and all units split off it yield, each entry once.</summary>

@@ -68,7 +68,7 @@ internal sealed class Retrier
                 }
 
                 failures++;
-                if (failures >= state.MaxFailures || _time.GetElapsedTime(failingSince) >= _policy.MaxWithoutProgress)
+                if (failures >= state.MaxFailures || state.Reports?.Invoke(last) == true || _time.GetElapsedTime(failingSince) >= _policy.MaxWithoutProgress)
                 {
                     throw last;
                 }

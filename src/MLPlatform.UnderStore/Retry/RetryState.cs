@@ -1,3 +1,5 @@
+using MLPlatform.Core;
+
 namespace MLPlatform.UnderStore.Retry;
 
 /// <summary>What an operation carries from one attempt to the next.</summary>
@@ -8,4 +10,7 @@ internal abstract class RetryState
 
     /// <summary>Failures in a row after which the last one is reported; a reader with a deadline has no other limit.</summary>
     public int MaxFailures { get; init; } = int.MaxValue;
+
+    /// <summary>Transient failures that this operation's caller wants to hear of at once; null is none.</summary>
+    public Func<CacheException, bool>? Reports { get; init; }
 }

@@ -31,7 +31,7 @@ internal sealed partial class S3UnderStore
 
         // A directory shadows a file of its name, so both are asked for, and at once.
         byte[] key = KeyOf(path.Span);
-        Task<ListAnswer> below = ListAsync(ListQuery([.. key, (byte)'/'], delimiter: false, maxKeys: 1, startAfter: null, token: null), ListFirstByte, int.MaxValue, cancellationToken);
+        Task<ListAnswer> below = ListAsync(ListQuery([.. key, (byte)'/'], delimiter: false, maxKeys: 1, startAfter: null, token: null), cancellationToken);
         Task<StoreEntry?> itself = HeadAsync(path.ToArray(), key, cancellationToken);
         await Task.WhenAll(below, itself);
         ListAnswer found = await below;
@@ -50,7 +50,7 @@ internal sealed partial class S3UnderStore
         while (true)
         {
             byte[]? after = token is null ? Later(lastKey, lastPrefix) : null;
-            ListAnswer answer = await ListAsync(ListQuery(prefix, delimiter: true, PageKeys, after, token), ListFirstByte, int.MaxValue, cancellationToken);
+            ListAnswer answer = await ListAsync(ListQuery(prefix, delimiter: true, PageKeys, after, token), cancellationToken);
             List<StoreEntry> page = new(answer.Keys.Count + answer.CommonPrefixes.Count);
             foreach (ListedKey listed in answer.Keys)
             {
@@ -92,7 +92,7 @@ internal sealed partial class S3UnderStore
         ListSplitter splitter = new(this, unit.Prefix, isPart: unit.After is not null);
         while (true)
         {
-            ListAnswer answer = await ListAsync(ListQuery(prefix, delimiter: false, PageKeys, token is null ? last : null, token), ListFirstByte, int.MaxValue, cancellationToken);
+            ListAnswer answer = await ListAsync(ListQuery(prefix, delimiter: false, PageKeys, token is null ? last : null, token), cancellationToken);
             List<StoreEntry> entries = new(answer.Keys.Count);
             bool reachedEnd = false;
             int advanced = 0;
@@ -136,7 +136,7 @@ internal sealed partial class S3UnderStore
 
     /// <summary>What <see cref="ListSplitter"/> asks: one LIST within a unit's prefix.</summary>
     internal Task<ListAnswer> ProbeAsync(byte[] unitPrefix, bool delimiter, int maxKeys, byte[] after, CancellationToken cancellationToken) =>
-        ListAsync(ListQuery([.. _root, .. unitPrefix], delimiter, maxKeys, after, token: null), ListFirstByte, int.MaxValue, cancellationToken);
+        ListAsync(ListQuery([.. _root, .. unitPrefix], delimiter, maxKeys, after, token: null), cancellationToken);
 
     /// <summary>Moves a position forward.</summary>
     /// <returns>False when <paramref name="key"/> is the position itself, which some servers repeat.</returns>
@@ -241,8 +241,11 @@ internal sealed partial class S3UnderStore
         }
     }
 
-    private Task<ListAnswer> ListAsync(byte[] query, TimeSpan firstByte, int maxFailures, CancellationToken cancellationToken) =>
-        _retrier.RunAsync(new ListState(this, query, firstByte) { MaxFailures = maxFailures }, static (s, token) => s.Store.ListOnceAsync(s, token), cancellationToken);
+    private Task<ListAnswer> ListAsync(byte[] query, CancellationToken cancellationToken) =>
+        ListAsync(new ListState(this, query, ListFirstByte), cancellationToken);
+
+    private Task<ListAnswer> ListAsync(ListState state, CancellationToken cancellationToken) =>
+        _retrier.RunAsync(state, static (s, token) => s.Store.ListOnceAsync(s, token), cancellationToken);
 
     private async ValueTask<ListAnswer> ListOnceAsync(ListState state, CancellationToken cancellationToken)
     {

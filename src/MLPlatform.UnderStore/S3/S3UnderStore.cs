@@ -85,7 +85,13 @@ internal sealed partial class S3UnderStore : IUnderStore
         byte[] query = ListQuery(_root, delimiter: false, maxKeys: 1, startAfter: null, token: null);
         try
         {
-            await ListAsync(query, _options.FirstByteTimeout, maxFailures: 2, either.Token);
+            // A person waits: a broken connection is tried again, an endpoint that is wrong is told at once.
+            ListState state = new(this, query, _options.FirstByteTimeout)
+            {
+                MaxFailures = 3,
+                Reports = static e => e.InnerException is HttpFault { Kind: HttpFaultKind.NoSuchHost or HttpFaultKind.Refused or HttpFaultKind.Tls or HttpFaultKind.Proxy },
+            };
+            await ListAsync(state, either.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
