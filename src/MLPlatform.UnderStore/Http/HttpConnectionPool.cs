@@ -2,7 +2,7 @@ namespace MLPlatform.UnderStore.Http;
 
 /// <summary>
 /// Keep-alive connections to one origin, the last used first, so that the rest can age and go. Its users bound how many are
-/// in use. Any thread may call it. A watchdog, which runs only while connections are in use, ends waits that lasted too long.
+/// in use. Any thread may call it. A watchdog, which sleeps while there are none, ends waits that lasted too long and closes what is not used any more.
 /// </summary>
 internal sealed class HttpConnectionPool : IAsyncDisposable
 {
@@ -12,11 +12,14 @@ internal sealed class HttpConnectionPool : IAsyncDisposable
     // Servers close idle connections after 5 to 60 s; one closed by us costs a connect, one closed by them a failed send first.
     private static readonly TimeSpan s_maxIdle = TimeSpan.FromSeconds(30);
 
+    // While nothing is in use: only connections that age.
+    private static readonly TimeSpan s_idlePeriod = TimeSpan.FromSeconds(10);
+
     private readonly HttpConnector _connector;
     private readonly TimeProvider _time;
     private readonly HttpTimeouts _timeouts;
     private readonly Lock _lock = new();
-    private readonly Stack<HttpConnection> _idle = new();
+    private readonly List<HttpConnection> _idle = [];
     private readonly HashSet<HttpConnection> _busy = [];
     private readonly int _maxIdle;
     private readonly ITimer _watchdog;
@@ -75,7 +78,7 @@ internal sealed class HttpConnectionPool : IAsyncDisposable
             _busy.Remove(connection);
             if (reusable && !_disposed && _idle.Count < _maxIdle)
             {
-                _idle.Push(connection);
+                _idle.Add(connection);
                 return;
             }
         }
@@ -112,7 +115,14 @@ internal sealed class HttpConnectionPool : IAsyncDisposable
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return _idle.TryPop(out HttpConnection? idle) ? idle : null;
+            if (_idle.Count == 0)
+            {
+                return null;
+            }
+
+            HttpConnection last = _idle[^1];
+            _idle.RemoveAt(_idle.Count - 1);
+            return last;
         }
     }
 
@@ -146,19 +156,43 @@ internal sealed class HttpConnectionPool : IAsyncDisposable
 
     private void Watch()
     {
+        List<HttpConnection>? aged = null;
         lock (_lock)
         {
+            if (_disposed)
+            {
+                return;
+            }
+
             long now = _time.GetTimestamp();
             foreach (HttpConnection connection in _busy)
             {
                 connection.CheckDeadline(now);
             }
 
-            if (_busy.Count == 0 && !_disposed)
+            // The oldest lie first.
+            int count = 0;
+            while (count < _idle.Count && _time.GetElapsedTime(_idle[count].IdleSince, now) >= s_maxIdle)
+            {
+                count++;
+            }
+
+            if (count > 0)
+            {
+                aged = _idle[..count];
+                _idle.RemoveRange(0, count);
+            }
+
+            if (_busy.Count == 0)
             {
                 _watching = false;
-                _watchdog.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                _watchdog.Change(_idle.Count > 0 ? s_idlePeriod : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             }
+        }
+
+        foreach (HttpConnection connection in aged ?? [])
+        {
+            connection.Abort();
         }
     }
 }

@@ -55,7 +55,7 @@ internal sealed class HttpConnector
         SslStream? tls = null;
         try
         {
-            socket = await ConnectSocketAsync(either.Token);
+            socket = await ConnectSocketAsync(time, timeouts.Connect, either.Token);
             if (Origin.Tls)
             {
                 tls = await StartTlsAsync(socket, either.Token);
@@ -99,7 +99,7 @@ internal sealed class HttpConnector
         }
     }
 
-    private async ValueTask<Socket> ConnectSocketAsync(CancellationToken cancellationToken)
+    private async ValueTask<Socket> ConnectSocketAsync(TimeProvider time, TimeSpan limit, CancellationToken cancellationToken)
     {
         string host = _proxy?.IdnHost ?? Origin.Host;
         int port = _proxy?.Port ?? Origin.Port;
@@ -109,14 +109,18 @@ internal sealed class HttpConnector
         int first = addresses.Length > 1 ? (int)((uint)Interlocked.Increment(ref _nextAddress) % (uint)addresses.Length) : 0;
         for (int i = 0; ; i++)
         {
+            // An address that swallows packets must leave time for the next.
+            bool last = i + 1 >= addresses.Length;
+            using CancellationTokenSource share = new(last ? Timeout.InfiniteTimeSpan : limit / Math.Min(addresses.Length, 4), time);
+            using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, share.Token);
             IPAddress address = addresses[(first + i) % addresses.Length];
             Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                await socket.ConnectAsync(new IPEndPoint(address, port), cancellationToken);
+                await socket.ConnectAsync(new IPEndPoint(address, port), either.Token);
                 return socket;
             }
-            catch (SocketException) when (i + 1 < addresses.Length)
+            catch (Exception e) when (!last && (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)))
             {
                 socket.Dispose();
             }

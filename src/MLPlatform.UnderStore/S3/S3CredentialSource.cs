@@ -1,4 +1,3 @@
-using Amazon.Runtime;
 using MLPlatform.Core;
 
 namespace MLPlatform.UnderStore.S3;
@@ -70,7 +69,7 @@ internal sealed class S3CredentialSource : IS3CredentialSource
         {
             throw new CacheException(CacheError.Unreachable, $"Whoever gives the S3 credentials did not answer within {Duration.Format(s_maxWait)}.", e);
         }
-        catch (Exception e) when (e is AmazonClientException or AmazonServiceException or ArgumentException or InvalidOperationException or IOException or HttpRequestException)
+        catch (Exception e) when (e is not CacheException) // Login helpers, files and four services stand behind the SDK, and what they throw is not written down.
         {
             // Keys that still are valid outlive a failed renewal; when they expire, the store says so.
             if (_held is { Credentials: { } held })
