@@ -22,7 +22,7 @@ public sealed partial class RepositoryTests
         ["HelloFs"] = ["MLPlatform.Fuse"],
         ["MLPlatform.FileSystem"] = ["MLPlatform.Client", "MLPlatform.Datasets", "MLPlatform.Fuse"],
         ["MLPlatform.Lab"] = ["MLPlatform.Core"],
-        ["MLPlatform.Cli"] = ["MLPlatform.FileSystem", "MLPlatform.Lab"],
+        ["MLPlatform.Cli"] = ["MLPlatform.CacheWorker", "MLPlatform.FileSystem", "MLPlatform.Lab"],
         ["MLPlatform.Bench"] = ["MLPlatform.Cli", "MLPlatform.Lab"],
         ["MLPlatform.Tests"] = ["MLPlatform.Cli", "MLPlatform.Lab"],
         ["MLPlatform.MountTests"] = ["MLPlatform.Cli", "MLPlatform.Lab"],
