@@ -15,6 +15,7 @@ internal static class Verbs
         ["find"] = FindBar.RunAsync,
         ["start"] = StartBar.RunAsync,
         ["manifest"] = ManifestBench.RunAsync,
+        ["index"] = IndexBench.RunAsync,
     };
 
     public static int Usage()
