@@ -12,6 +12,9 @@ internal readonly record struct RecordPlace(int Device, long Segment, int Offset
     public const int OffsetUnit = 64;
     public const int MaxDevices = 16;
 
+    /// <summary>Highest number of a segment.</summary>
+    public const long MaxSegment = (1L << SegmentBits) - 1;
+
     private const int OffsetBits = 20;
     private const int SegmentBits = 36;
 

@@ -1,0 +1,20 @@
+namespace MLPlatform.Tiers.Segments;
+
+/// <summary>Sizes and habits of one <see cref="SegmentStore"/>.</summary>
+internal sealed record SegmentOptions
+{
+    /// <summary>Most bytes of a segment file with its table, up to 64 MiB, which is as far as a <see cref="Index.RecordPlace"/> reaches. Smaller ones suit small caches and tests.</summary>
+    public int SegmentBytes { get; init; } = SegmentFormat.MaxSegmentBytes;
+
+    /// <summary>Records that wait for the writer; who brings more waits. The memory is theirs, so this bounds what a slow disk holds back.</summary>
+    public int QueueLength { get; init; } = 256;
+
+    /// <summary>Segments whose descriptors are kept. A thousand are 64 GiB of cache, and fewer than the usual limit of 1024 would leave too few for sockets.</summary>
+    public int MaxOpenSegments { get; init; } = 768;
+
+    /// <summary>fdatasync(2) when a segment is sealed. Off: after a power cut the checksums decide what is left, and a cache can be filled again.</summary>
+    public bool SyncSealed { get; init; }
+
+    /// <summary>Native memory with which cleaning and scrub read.</summary>
+    public int MaintenanceBytes { get; init; } = 4 << 20;
+}
