@@ -47,7 +47,7 @@ public class WarmPathBenchmark : IDisposable
         ManifestTree tree = new(_manifest, [store]);
         _pool = new BlockPool(new MemoryBudget(512 << 20));
         _reader = new FileReader(new UnderStoreSource(), _pool, new ReaderOptions { IdleTimeout = TimeSpan.FromHours(1), ConsumedGrace = TimeSpan.FromHours(1) }, NullLogger<FileReader>.Instance, TimeProvider.System);
-        DatasetFileSystem fileSystem = new(tree, _reader, MountProfile.Files, new ViewOptions(), null, TimeProvider.System, NullLogger.Instance);
+        DatasetFileSystem fileSystem = new(tree, _reader, null, MountProfile.Files, new ViewOptions(), null, TimeProvider.System, NullLogger.Instance);
         _kernel = new FakeKernel();
         _session = new FuseSession(fileSystem, _kernel.Device, new FuseSessionOptions { Threads = 1 }, NullLogger.Instance);
         _session.Start();

@@ -22,10 +22,16 @@ internal static class MachinePaths
         }
     }
 
+    /// <summary>Cached bytes, unless told otherwise; may be deleted at any time.</summary>
+    public static string CacheDirectory => IsRoot && Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is not { Length: > 0 } ? "/var/cache/mlp" : Path.Combine(CacheHome, "mlp");
+
     private static bool IsRoot => Mounting.NativeMethods.EffectiveUserId == 0;
 
     private static string StateHome =>
         Environment.GetEnvironmentVariable("XDG_STATE_HOME") is { Length: > 0 } state && Path.IsPathRooted(state) ? state : Path.Combine(Home, ".local", "state");
+
+    private static string CacheHome =>
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache && Path.IsPathRooted(cache) ? cache : Path.Combine(Home, ".cache");
 
     private static string Home => Environment.GetEnvironmentVariable("HOME") is { Length: > 0 } home ? home : "/tmp";
 }

@@ -11,9 +11,9 @@ public sealed class IoThreads : IDisposable
 
     private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(10);
 
-    private readonly Lock _lock = new();
-    private readonly Queue<Item> _queue = new();
-    private readonly SemaphoreSlim _available = new(0);
+    // A monitor and no semaphore: waiting on it does not spin, and most waits here are long.
+    private readonly object _lock = new();
+    private readonly Queue<IThreadPoolWorkItem> _queue = new();
     private readonly int _maxThreads;
     private readonly string _name;
     private int _threads;
@@ -39,33 +39,48 @@ public sealed class IoThreads : IDisposable
         }
     }
 
+    /// <summary>Runs <paramref name="work"/>, which handles its own faults, on one of the threads.</summary>
+    /// <returns>False when too many wait already, or after <see cref="Dispose"/>; nothing runs then.</returns>
+    public bool TryPost(IThreadPoolWorkItem work)
+    {
+        bool start = false;
+        lock (_lock)
+        {
+            if (_disposed || _queue.Count >= MaxQueued)
+            {
+                return false;
+            }
+
+            _queue.Enqueue(work);
+            if (_idle < _queue.Count && _threads < _maxThreads)
+            {
+                _threads++;
+                start = true;
+            }
+            else if (_idle > 0)
+            {
+                Monitor.Pulse(_lock);
+            }
+        }
+
+        if (start)
+        {
+            new Thread(Run, maxStackSize: 256 << 10) { IsBackground = true, Name = _name }.Start();
+        }
+
+        return true;
+    }
+
     /// <summary>Runs <paramref name="work"/> on one of the threads. What has not begun when <paramref name="cancellationToken"/> ends never begins; what has begun looks at the token by itself.</summary>
     /// <exception cref="CacheException"><c>Busy</c>: too many wait already.</exception>
     public Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Item<T> item = new(work, cancellationToken);
-        bool start = false;
-        lock (_lock)
+        if (!TryPost(item))
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_queue.Count >= MaxQueued)
-            {
-                throw new CacheException(CacheError.Busy, $"More than {MaxQueued} calls wait for the local disk.");
-            }
-
-            _queue.Enqueue(item);
-            if (_idle < _queue.Count && _threads < _maxThreads)
-            {
-                _threads++;
-                start = true;
-            }
-        }
-
-        _available.Release();
-        if (start)
-        {
-            new Thread(Run, maxStackSize: 256 << 10) { IsBackground = true, Name = _name }.Start();
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+            throw new CacheException(CacheError.Busy, $"More than {MaxQueued} calls wait for the local disk.");
         }
 
         return item.Task;
@@ -74,61 +89,55 @@ public sealed class IoThreads : IDisposable
     /// <summary>Ends idle threads; what is queued still runs, so nobody waits for ever.</summary>
     public void Dispose()
     {
-        int threads;
         lock (_lock)
         {
-            if (_disposed)
-            {
-                return;
-            }
-
             _disposed = true;
-            threads = _threads;
-        }
-
-        if (threads > 0)
-        {
-            _available.Release(threads);
+            Monitor.PulseAll(_lock);
         }
     }
 
     private void Run()
     {
-        while (true)
+        while (TryTake(out IThreadPoolWorkItem? item))
         {
-            lock (_lock)
-            {
-                _idle++;
-            }
-
-            bool signalled = _available.Wait(s_idle);
-            Item? item;
-            lock (_lock)
-            {
-                _idle--;
-                if (!_queue.TryDequeue(out item) && (_disposed || !signalled))
-                {
-                    _threads--;
-                    return;
-                }
-            }
-
-            item?.Execute();
+            item!.Execute();
         }
     }
 
-    private abstract class Item
+    /// <returns>False when the thread should end.</returns>
+    private bool TryTake(out IThreadPoolWorkItem? item)
     {
-        public abstract void Execute();
+        lock (_lock)
+        {
+            while (!_queue.TryDequeue(out item))
+            {
+                if (_disposed)
+                {
+                    _threads--;
+                    return false;
+                }
+
+                _idle++;
+                bool signalled = Monitor.Wait(_lock, s_idle);
+                _idle--;
+                if (!signalled && _queue.Count == 0)
+                {
+                    _threads--;
+                    return false;
+                }
+            }
+
+            return true;
+        }
     }
 
-    private sealed class Item<T>(Func<T> work, CancellationToken cancellationToken) : Item
+    private sealed class Item<T>(Func<T> work, CancellationToken cancellationToken) : IThreadPoolWorkItem
     {
         private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task<T> Task => _completion.Task;
 
-        public override void Execute()
+        public void Execute()
         {
             try
             {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using MLPlatform.Client;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
 using MLPlatform.Fuse;
@@ -28,6 +29,7 @@ public sealed class ControlFileSystem : FuseFileSystem
 
     private readonly IReadOnlyList<ControlFile> _files;
     private readonly IDatasetTree _tree;
+    private readonly ILocalFiles? _local;
     private readonly AccessLog _accessLog;
     private readonly ViewOptions _options;
     private readonly ILogger _logger;
@@ -35,10 +37,11 @@ public sealed class ControlFileSystem : FuseFileSystem
     private ulong _lastHandle;
 
     /// <param name="files">Texts made anew at each open; <c>accesslog</c> and <c>where</c> come by themselves.</param>
-    public ControlFileSystem(IReadOnlyList<ControlFile> files, IDatasetTree tree, AccessLog accessLog, ViewOptions options, ILogger logger)
+    public ControlFileSystem(IReadOnlyList<ControlFile> files, IDatasetTree tree, ILocalFiles? local, AccessLog accessLog, ViewOptions options, ILogger logger)
     {
         _files = [.. files, new ControlFile("accesslog", OwnerOnly: true, () => "")];
         _tree = tree;
+        _local = local;
         _accessLog = accessLog;
         _options = options;
         _logger = logger;
@@ -198,7 +201,7 @@ public sealed class ControlFileSystem : FuseFileSystem
         FileVersion? file = _tree.GetFile(inode);
         return file is null
             ? "not a file of this dataset\n"
-            : $"path: /{Encoding.UTF8.GetString(_tree.GetPath(inode) ?? [])}\nuri: {file.DisplayUri}\nidentity: {file.Object.Identity}\nbytes: {file.Object.Size}\ncached: none (the kernel's page cache is not counted)\n";
+            : $"path: /{Encoding.UTF8.GetString(_tree.GetPath(inode) ?? [])}\nuri: {file.DisplayUri}\nidentity: {file.Object.Identity}\nbytes: {file.Object.Size}\ncached: {_local?.Describe(file) ?? "nothing"} (the kernel's page cache is not counted)\n";
     }
 
     private FuseAttributes Directory(ulong inode) => new()

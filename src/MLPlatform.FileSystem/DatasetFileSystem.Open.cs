@@ -25,12 +25,13 @@ public sealed partial class DatasetFileSystem
     {
         // Answered first: nobody waits for what comes after, and closing a backing id may.
         request.ReplyOk();
-        if (_openFiles is not null && _openFiles.Close(request.Inode, out int backingId))
+        if (_openFiles is not null && _openFiles.Close(request.Inode, out Backing backing))
         {
             _reader.Close(request.Inode);
-            if (backingId > 0)
+            if (backing.Id > 0)
             {
-                Session!.CloseBacking(backingId);
+                Session!.CloseBacking(backing.Id);
+                backing.File?.Dispose();
             }
         }
     }
@@ -54,21 +55,40 @@ public sealed partial class DatasetFileSystem
         }
     }
 
-    /// <summary>A backing id where the store is a local disk and the kernel agrees, else 0.</summary>
-    private int Register(FileVersion file)
+    /// <summary>A backing file where the store is a local disk or the cache holds a whole checked copy, and the kernel agrees.</summary>
+    private Backing Register(FileVersion file)
     {
         if (!_options.Passthrough || !Session!.Capabilities.Passthrough || file.Object.Size == 0)
         {
-            return 0;
+            return default;
         }
 
-        using SafeFileHandle? local = file.Store.OpenLocal(file.Object);
-        if (local is null)
+        using (SafeFileHandle? local = file.Store.OpenLocal(file.Object))
         {
-            return 0;
+            if (local is not null)
+            {
+                return new Backing(Register(file, local), null);
+            }
         }
 
-        Errno errno = Session.OpenBacking(local, out int backingId);
+        if (_local?.TryOpenForKernel(file) is not { } copy)
+        {
+            return default;
+        }
+
+        int id = Register(file, copy.Handle);
+        if (id > 0)
+        {
+            return new Backing(id, copy);
+        }
+
+        copy.Dispose();
+        return default;
+    }
+
+    private int Register(FileVersion file, SafeFileHandle handle)
+    {
+        Errno errno = Session!.OpenBacking(handle, out int backingId);
         if (errno != Errno.None)
         {
             MountLog.PassthroughRefused(_logger, file.DisplayUri, errno.ToString());

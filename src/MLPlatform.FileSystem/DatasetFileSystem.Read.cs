@@ -16,6 +16,20 @@ public sealed partial class DatasetFileSystem
             return;
         }
 
+        if (_local is not null && _local.TryRead(request.Inode, offset, count, out ReadLease? local) is var outcome && outcome != LocalOutcome.Absent)
+        {
+            if (outcome == LocalOutcome.Served)
+            {
+                Answer(request, local!, offset);
+            }
+            else
+            {
+                ReadLocal(request, offset, count, outcome);
+            }
+
+            return;
+        }
+
         // A method of its own, so that a hit does not pay for the closure.
         ReadLater(request, offset, count);
     }
@@ -26,6 +40,33 @@ public sealed partial class DatasetFileSystem
         {
             request.ReplySegments(lease.Segments, lease.Length);
             AccessLog.WriteRead(request, offset, lease.Length);
+        }
+    }
+
+    /// <summary>The first read of a file, or one that waits for the disk.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReadLocal(in FuseRequest request, long offset, int count, LocalOutcome outcome)
+    {
+        FileVersion? file = _tree.GetFile(request.Inode);
+        if (file is null)
+        {
+            request.ReplyError(Errno.ESTALE);
+            return;
+        }
+
+        ReadLease? lease = null;
+        if (outcome == LocalOutcome.Unknown)
+        {
+            outcome = _local!.TryRead(file, offset, count, out lease);
+        }
+
+        if (outcome == LocalOutcome.Served)
+        {
+            Answer(request, lease!, offset);
+        }
+        else if (outcome != LocalOutcome.Later || !_local!.Post(new LocalRead(this, request, file, offset, count)))
+        {
+            _ = ReadSlow(request, file, offset, count);
         }
     }
 
@@ -53,6 +94,28 @@ public sealed partial class DatasetFileSystem
         catch (Exception e) // The kernel waits for ever on a request without a reply.
         {
             Fail(request, request.Inode, e);
+        }
+    }
+
+    /// <summary>A read of local bytes on a thread that may wait for the disk.</summary>
+    private sealed class LocalRead(DatasetFileSystem owner, FuseRequest request, FileVersion file, long offset, int count) : IThreadPoolWorkItem
+    {
+        public void Execute()
+        {
+            try
+            {
+                if (owner._local!.Read(file, offset, count, out ReadLease? lease) == LocalOutcome.Served)
+                {
+                    owner.Answer(request, lease!, offset);
+                    return;
+                }
+            }
+            catch (Exception e) // The kernel waits for ever on a request without a reply, and the reader has other sources.
+            {
+                MountLog.LocalReadFailed(owner._logger, file.DisplayUri, e.Message, e);
+            }
+
+            _ = owner.ReadSlow(request, file, offset, count);
         }
     }
 }

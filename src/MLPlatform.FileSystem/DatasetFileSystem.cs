@@ -27,6 +27,7 @@ public sealed partial class DatasetFileSystem : FuseFileSystem
 
     private readonly IDatasetTree _tree;
     private readonly IFileReader _reader;
+    private readonly ILocalFiles? _local;
     private readonly ViewOptions _options;
     private readonly AttributeView _view;
     private readonly KernelObjects _kernelObjects = KernelObjects.ForThisMachine();
@@ -37,12 +38,14 @@ public sealed partial class DatasetFileSystem : FuseFileSystem
     private readonly bool _directoriesStandStill;
 
     /// <param name="profile">Already decided: not <see cref="MountProfile.Auto"/>.</param>
+    /// <param name="local">Copies on this machine, asked before the reader; null: none.</param>
     /// <param name="controlDirectory">What <c>.mlp</c> in the root links to; null: no control files.</param>
-    public DatasetFileSystem(IDatasetTree tree, IFileReader reader, MountProfile profile, ViewOptions options, string? controlDirectory, TimeProvider time, ILogger logger)
+    public DatasetFileSystem(IDatasetTree tree, IFileReader reader, ILocalFiles? local, MountProfile profile, ViewOptions options, string? controlDirectory, TimeProvider time, ILogger logger)
     {
         Invariant.That(profile != MountProfile.Auto);
         _tree = tree;
         _reader = reader;
+        _local = local;
         _options = options;
         _view = new AttributeView(options);
         _failures = new FailureLog(logger, time);

@@ -24,4 +24,7 @@ internal static partial class MountLog
 
     [LoggerMessage(7, LogLevel.Warning, "Passthrough of {Path} refused: {Errno}; its reads go through this server")]
     public static partial void PassthroughRefused(ILogger logger, string path, string errno);
+
+    [LoggerMessage(8, LogLevel.Warning, "Reading the local copy of {Uri} failed, it is read from the store instead: {Reason}")]
+    public static partial void LocalReadFailed(ILogger logger, string uri, string reason, Exception exception);
 }

@@ -20,6 +20,9 @@ public sealed record MountRequest
 
     public required FileReader Reader { get; init; }
 
+    /// <summary>Copies on this machine; null: none.</summary>
+    public ILocalFiles? Local { get; init; }
+
     public required MemoryBudget Budget { get; init; }
 
     public required IReadOnlyList<IUnderStore> Stores { get; init; }

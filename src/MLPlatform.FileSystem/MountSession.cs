@@ -25,7 +25,7 @@ public sealed class MountSession : IAsyncDisposable
         _request = request;
         _logger = request.LoggerFactory.CreateLogger("mlp.mount");
         Profile = profile;
-        _fileSystem = new DatasetFileSystem(request.Tree, request.Reader, profile, request.View, request.ControlDirectory, request.Time, _logger);
+        _fileSystem = new DatasetFileSystem(request.Tree, request.Reader, request.Local, profile, request.View, request.ControlDirectory, request.Time, _logger);
         SafeFileHandle device = FuseMount.Mount(new FuseMountOptions { Directory = request.Directory, Source = request.Source, AllowOther = request.AllowOther, NoExec = request.NoExec });
         _session = new FuseSession(_fileSystem, device, request.Fuse with { Passthrough = profile == MountProfile.Shards && request.View.Passthrough }, _logger);
         _fileSystem.Session = _session;
@@ -98,7 +98,7 @@ public sealed class MountSession : IAsyncDisposable
             new("version", OwnerOnly: false, statistics.VersionText),
             new("config", OwnerOnly: true, () => _request.Configuration),
         ];
-        ControlFileSystem control = new(files, _request.Tree, _fileSystem.AccessLog, _request.View, _logger);
+        ControlFileSystem control = new(files, _request.Tree, _request.Local, _fileSystem.AccessLog, _request.View, _logger);
 
         // Mounted writable: plans are written here, and the kernel's EROFS would come before ours.
         SafeFileHandle device = FuseMount.Mount(new FuseMountOptions { Directory = directory, Source = "mlp-control", ReadOnly = false, AllowOther = _request.AllowOther });

@@ -16,6 +16,7 @@ internal sealed class MountStatistics(MountRequest request, DatasetFileSystem fi
     public string ToJson()
     {
         ReaderCounters reader = request.Reader.Counters;
+        LocalCounters? local = request.Local?.Counters;
         ArrayBufferWriter<byte> buffer = new();
         using (Utf8JsonWriter json = new(buffer, new JsonWriterOptions { Indented = true }))
         {
@@ -36,8 +37,13 @@ internal sealed class MountStatistics(MountRequest request, DatasetFileSystem fi
             json.WriteNumber("read_errors", fileSystem.Failures);
             json.WriteStartObject("hit_bytes");
             json.WriteNumber("memory", reader.HitBytes);
+            foreach ((string tier, long bytes) in local?.HitBytes ?? new Dictionary<string, long>())
+            {
+                json.WriteNumber(tier, bytes);
+            }
+
             json.WriteEndObject();
-            json.WriteNumber("miss_bytes", reader.MissBytes);
+            json.WriteNumber("miss_bytes", reader.MissBytes - (local?.ReaderHitBytes ?? 0));
             json.WriteNumber("origin_bytes", Sum(c => c.Bytes));
             json.WriteStartObject("origin_requests");
             json.WriteNumber("get", Sum(c => c.Gets));
@@ -48,6 +54,24 @@ internal sealed class MountStatistics(MountRequest request, DatasetFileSystem fi
             json.WriteNumber("origin_retries", Sum(c => c.Retries));
             json.WriteNumber("prefetch_bytes", reader.PrefetchBytes);
             json.WriteNumber("prefetch_wasted_bytes", reader.PrefetchWastedBytes);
+            if (local is not null)
+            {
+                json.WriteStartObject("cached_bytes");
+                foreach ((string tier, long bytes) in local.CachedBytes)
+                {
+                    json.WriteNumber(tier, bytes);
+                }
+
+                json.WriteEndObject();
+                json.WriteNumber("cached_files", local.CachedFiles);
+                json.WriteNumber("cache_disk_bytes", local.DiskBytes);
+                json.WriteNumber("cache_limit_bytes", local.LimitBytes);
+                json.WriteNumber("cache_written_bytes", local.WrittenBytes);
+                json.WriteNumber("cache_rejected_bytes", local.RejectedBytes);
+                json.WriteNumber("evicted_bytes", local.EvictedBytes);
+                json.WriteNumber("checksum_failures", local.ChecksumFailures);
+            }
+
             json.WriteNumber("open_files", profile == MountProfile.Shards ? fileSystem.OpenFileCount : reader.OpenFiles);
             json.WriteNumber("passthrough_opens", fileSystem.PassthroughOpens);
             json.WriteNumber("kernel_references", fileSystem.KernelReferences);

@@ -15,9 +15,9 @@ internal sealed class OpenFiles
 
     public long PassthroughOpens => Interlocked.Read(ref _passthroughOpens);
 
-    /// <summary>Counts one more open and says how it is served; <paramref name="register"/> runs at the first open only and gives a backing id, or 0 for reads through us.</summary>
+    /// <summary>Counts one more open and says how it is served; <paramref name="register"/> runs at the first open only and says what the kernel reads, if not through us.</summary>
     /// <returns>The backing id, or 0.</returns>
-    public int Open(ulong inode, Func<int> register)
+    public int Open(ulong inode, Func<Backing> register)
     {
         while (true)
         {
@@ -33,7 +33,7 @@ internal sealed class OpenFiles
                 {
                     if (state.Count == 0)
                     {
-                        state.BackingId = register();
+                        state.Backing = register();
                     }
                 }
                 catch
@@ -43,22 +43,22 @@ internal sealed class OpenFiles
                 }
 
                 state.Count++;
-                if (state.BackingId > 0)
+                if (state.Backing.Id > 0)
                 {
                     Interlocked.Increment(ref _passthroughOpens);
                 }
 
-                return state.BackingId;
+                return state.Backing.Id;
             }
         }
     }
 
     /// <summary>Counts one close.</summary>
-    /// <param name="backingId">To be closed when this was the last one; else 0.</param>
+    /// <param name="backing">To be closed when this was the last one; else nothing.</param>
     /// <returns>True when this was the last close.</returns>
-    public bool Close(ulong inode, out int backingId)
+    public bool Close(ulong inode, out Backing backing)
     {
-        backingId = 0;
+        backing = default;
         if (!_open.TryGetValue(inode, out State? state))
         {
             return false; // Opened by a server before us.
@@ -71,7 +71,7 @@ internal sealed class OpenFiles
                 return false;
             }
 
-            backingId = state.BackingId;
+            backing = state.Backing;
             Remove(inode, state);
             return true;
         }
@@ -90,7 +90,7 @@ internal sealed class OpenFiles
     {
         public int Count { get; set; }
 
-        public int BackingId { get; set; }
+        public Backing Backing { get; set; }
 
         public bool Closed { get; set; }
     }

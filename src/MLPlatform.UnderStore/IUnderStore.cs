@@ -13,6 +13,9 @@ public interface IUnderStore : IAsyncDisposable
     /// <summary>Canonical URI without credentials, no trailing slash: <c>s3://bucket/prefix</c>, <c>file:///data</c>.</summary>
     string Uri { get; }
 
+    /// <summary>Tells apart who may see what: stores with equal URIs and equal scopes give equal answers. Holds no secret; goes into keys of caches.</summary>
+    string Scope => "";
+
     /// <summary>True when every byte handed to a sink is known to be of the wanted version as it arrives (S3: If-Match).
     /// False: the version is checked after the last byte, and a read that fails then has handed out doubtful bytes.</summary>
     bool ReadsAreGuarded { get; }

@@ -90,6 +90,9 @@ internal static class SegmentFormat
         && BinaryPrimitives.ReadInt64LittleEndian(header[32..]) == number
         && BinaryPrimitives.ReadInt32LittleEndian(header[40..]) == device;
 
+    /// <summary>Of a header that has been found right.</summary>
+    public static unsafe FileKey KeyIn(nint header) => new(*(ulong*)(header + 8), *(ulong*)(header + 16));
+
     /// <param name="destination">At least <see cref="HeaderBytesOf"/>; filled so far.</param>
     public static void WriteRecordHeader(Span<byte> destination, ulong stamp, ulong place, in RecordHeader record, ReadOnlySpan<uint> checksums)
     {

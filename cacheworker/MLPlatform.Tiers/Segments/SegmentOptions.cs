@@ -6,6 +6,9 @@ internal sealed record SegmentOptions
     /// <summary>Most bytes of a segment file with its table, up to 64 MiB, which is as far as a <see cref="Index.RecordPlace"/> reaches. Smaller ones suit small caches and tests.</summary>
     public int SegmentBytes { get; init; } = SegmentFormat.MaxSegmentBytes;
 
+    /// <summary>Asked by the writer before it takes so many more bytes of the device. False: records that need a new segment are not kept.</summary>
+    public Func<long, bool> MayGrow { get; init; } = static _ => true;
+
     /// <summary>Records that wait for the writer; who brings more waits. The memory is theirs, so this bounds what a slow disk holds back.</summary>
     public int QueueLength { get; init; } = 256;
 

@@ -32,7 +32,7 @@ internal sealed partial class SegmentStore
 
     /// <summary>Queues a file for the writer and waits until it is written and in the index.</summary>
     /// <param name="cancellationToken">Ends the waiting for a place in the queue. Once queued, a record is written whatever happens, since the writer has the caller's memory.</param>
-    /// <returns>The record's place.</returns>
+    /// <returns>The record's place, or 0: <see cref="SegmentOptions.MayGrow"/> said no, and nothing was written.</returns>
     /// <exception cref="CacheException"><c>DeviceFull</c>, <c>DeviceFailed</c>: nothing of this record is in the index; a later append may succeed.</exception>
     public ValueTask<ulong> AppendAsync(in SegmentRecord record, CancellationToken cancellationToken)
     {
@@ -112,6 +112,15 @@ internal sealed partial class SegmentStore
             if (_open is null)
             {
                 _group.Add(Take(queue));
+
+                // A record that is only moved makes more room than it takes.
+                if (_group[0].MovedFrom == 0 && !_options.MayGrow(_options.SegmentBytes))
+                {
+                    _group[0].Complete(0);
+                    _group.Clear();
+                    return;
+                }
+
                 CreateSegment();
                 Place(_group[0], _open!.End);
             }

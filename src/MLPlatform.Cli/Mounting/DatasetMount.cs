@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using MLPlatform.CacheWorker;
 using MLPlatform.Client;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
@@ -12,13 +13,15 @@ internal sealed class DatasetMount : IMountHandle
 {
     private readonly MountedDataset _source;
     private readonly BlockPool _pool;
+    private readonly MountCache? _cache;
     private readonly FileReader _reader;
     private readonly MountSession _session;
 
-    private DatasetMount(MountedDataset source, BlockPool pool, FileReader reader, MountSession session)
+    private DatasetMount(MountedDataset source, BlockPool pool, MountCache? cache, FileReader reader, MountSession session)
     {
         _source = source;
         _pool = pool;
+        _cache = cache;
         _reader = reader;
         _session = session;
     }
@@ -32,17 +35,20 @@ internal sealed class DatasetMount : IMountHandle
         MemoryBudget budget = new(options.MemoryBytes);
         MountedDataset source = await SourceOpener.OpenAsync(options, context, budget, cancellationToken);
         BlockPool? pool = null;
+        MountCache? cache = null;
         FileReader? reader = null;
         try
         {
             pool = new BlockPool(budget);
-            reader = new FileReader(new UnderStoreSource(), pool, new ReaderOptions { ReadTimeout = options.ReadTimeout }, context.Loggers.CreateLogger<FileReader>(), TimeProvider.System);
+            cache = MountCache.Open(options, source, pool, context.Loggers);
+            reader = new FileReader(cache?.Dataset ?? (IRangeSource)new UnderStoreSource(), pool, new ReaderOptions { ReadTimeout = options.ReadTimeout }, context.Loggers.CreateLogger<FileReader>(), TimeProvider.System);
             MountSession session = MountSession.Start(new MountRequest
             {
                 Directory = options.Directory,
                 Source = source.Status.Dataset,
                 Tree = source.Tree,
                 Reader = reader,
+                Local = cache?.Dataset,
                 Budget = budget,
                 Stores = source.Stores,
                 ControlDirectory = context.ControlDirectory,
@@ -64,11 +70,12 @@ internal sealed class DatasetMount : IMountHandle
                 Fuse = new FuseSessionOptions { CloneDevice = options.CloneDescriptors },
                 LoggerFactory = context.Loggers,
             });
-            return new DatasetMount(source, pool, reader, session);
+            return new DatasetMount(source, pool, cache, reader, session);
         }
         catch
         {
             reader?.Dispose();
+            await (cache?.DisposeAsync() ?? ValueTask.CompletedTask);
             pool?.Dispose();
             await source.DisposeAsync();
             throw;
@@ -79,6 +86,7 @@ internal sealed class DatasetMount : IMountHandle
     {
         await _session.DisposeAsync();
         _reader.Dispose();
+        await (_cache?.DisposeAsync() ?? ValueTask.CompletedTask);
         await _source.DisposeAsync();
         _pool.Dispose();
     }

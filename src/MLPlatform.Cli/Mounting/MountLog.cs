@@ -22,4 +22,7 @@ internal static partial class MountLog
 
     [LoggerMessage(6, LogLevel.Information, "{Words}")]
     public static partial void Progress(ILogger logger, string words);
+
+    [LoggerMessage(7, LogLevel.Warning, "Nothing is kept on disk by this mount: {Reason}")]
+    public static partial void NoCache(ILogger logger, string reason);
 }

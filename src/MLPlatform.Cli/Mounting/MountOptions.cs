@@ -1,6 +1,7 @@
 using MLPlatform.Cli.Options;
 using MLPlatform.Core;
 using MLPlatform.FileSystem;
+using MLPlatform.Tiers;
 using MLPlatform.UnderStore;
 
 namespace MLPlatform.Cli.Mounting;
@@ -48,6 +49,11 @@ internal sealed record MountOptions
 
     public bool AllowOther { get; init; }
 
+    /// <summary>Null: nothing is kept on disk.</summary>
+    public CacheOptions? Cache { get; init; }
+
+    public long? CacheQuotaBytes { get; init; }
+
     public long MemoryBytes { get; init; }
 
     public TimeSpan ReadTimeout { get; init; }
@@ -81,6 +87,8 @@ internal sealed record MountOptions
             FileMode = values.Get(MountSettings.FileMode),
             DirectoryMode = values.Get(MountSettings.DirMode),
             AllowOther = values.Get(MountSettings.AllowOther),
+            Cache = CacheSettings.From(values),
+            CacheQuotaBytes = values.Get(CacheSettings.Quota),
             MemoryBytes = values.Get(MountSettings.Memory),
             ReadTimeout = values.Get(MountSettings.ReadTimeout),
             StartTimeout = values.Get(MountSettings.StartTimeout),

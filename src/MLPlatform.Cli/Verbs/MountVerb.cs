@@ -30,7 +30,7 @@ internal sealed class MountVerb(MountStarter starter) : Verb
         new("DIR", "An empty directory.", CompletionKind.Directory),
     ];
 
-    public override IReadOnlyList<Setting> Settings { get; } = [.. MountSettings.All, .. StoreSettings.All, .. CatalogueSettings.All, .. LogSettings.All];
+    public override IReadOnlyList<Setting> Settings { get; } = [.. MountSettings.All, .. CacheSettings.All, .. StoreSettings.All, .. CatalogueSettings.All, .. LogSettings.All];
 
     public override IReadOnlyList<Setting> SilentSettings { get; } = [MountSettings.Sloppy, MountSettings.Fake];
 

@@ -42,6 +42,7 @@ internal sealed partial class S3UnderStore : IUnderStore
         _options = options;
         _time = time;
         _logger = logger;
+        Scope = ScopeOf(options, Environment.GetEnvironmentVariable);
         _root = addressing.Prefix.Length == 0 ? [] : Encoding.UTF8.GetBytes(addressing.Prefix + "/");
         _date = new AmzDate(time.GetUtcNow());
         StoreGate gate = new(time, options.MaxParallelism);
@@ -50,6 +51,8 @@ internal sealed partial class S3UnderStore : IUnderStore
     }
 
     public string Uri => _addressing.Uri;
+
+    public string Scope { get; }
 
     public bool ReadsAreGuarded => true;
 
@@ -76,6 +79,24 @@ internal sealed partial class S3UnderStore : IUnderStore
             new RetryPolicy(new Random(Environment.TickCount ^ uri.Rest.GetHashCode(StringComparison.Ordinal))),
             time,
             loggers.CreateLogger("MLPlatform.UnderStore.S3"));
+    }
+
+    /// <summary>
+    /// Where credentials come from, not what they are: temporary ones change by the hour and must not empty a cache. Long-lived key ids in the
+    /// environment do count, since they are how one user becomes another.
+    /// </summary>
+    internal static string ScopeOf(UnderStoreOptions options, Func<string, string?> environment)
+    {
+        string who = options.Anonymous ? "anonymous" : options.Credentials ?? "chain";
+        if (!options.Anonymous && options.Credentials is null or "env")
+        {
+            string key = environment("AWS_ACCESS_KEY_ID") ?? "";
+
+            // The Security Token Service gives out ids that begin with ASIA.
+            who += $" {environment("AWS_PROFILE")} {(key.StartsWith("ASIA", StringComparison.Ordinal) ? "" : key)}";
+        }
+
+        return $"{options.EndpointUrl} {who}";
     }
 
     public async Task CheckAsync(CancellationToken cancellationToken)

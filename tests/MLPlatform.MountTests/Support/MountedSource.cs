@@ -45,6 +45,7 @@ public sealed class MountedSource : IAsyncDisposable
     {
         ["MLP_STATE_DIR"] = Path.Combine(root, "state"),
         ["XDG_RUNTIME_DIR"] = Path.Combine(root, "run"),
+        ["XDG_CACHE_HOME"] = Path.Combine(root, "cache"),
     };
 
     /// <summary>Mounts and waits until the directory answers.</summary>
@@ -111,6 +112,36 @@ public sealed class MountedSource : IAsyncDisposable
             Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), "the listing did not end within a minute");
             await Task.Delay(50);
         }
+    }
+
+    /// <summary>Waits until a counter of <c>.mlp/stats</c> has reached a value.</summary>
+    /// <param name="path">Its keys, joined by dots.</param>
+    public async Task UntilAsync(string path, long value)
+    {
+        Stopwatch clock = Stopwatch.StartNew();
+        while (true)
+        {
+            JsonElement at = await StatisticsAsync();
+            foreach (string key in path.Split('.'))
+            {
+                at = at.TryGetProperty(key, out JsonElement next) ? next : default;
+            }
+
+            if (at.ValueKind == JsonValueKind.Number && at.GetInt64() >= value)
+            {
+                return;
+            }
+
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), $"{path} did not reach {value} within a minute; it is {at}");
+            await Task.Delay(20);
+        }
+    }
+
+    /// <summary>SIGKILL, as the kernel does when memory is out.</summary>
+    public async Task KillAsync()
+    {
+        Server.Kill();
+        await Server.WaitForExitAsync();
     }
 
     public async ValueTask DisposeAsync()

@@ -1,0 +1,231 @@
+using MLPlatform.Core;
+using MLPlatform.Tiers.Devices;
+
+namespace MLPlatform.Tiers.LargeFiles;
+
+/// <summary>
+/// One version of one large file: a sparse file at native offsets, and the map of its units. Any thread may call it. Reads take no lock: a unit is served only when its
+/// checksum is right, so a hole punched under a reader is a miss, never zeros.
+/// </summary>
+internal sealed partial class LargeFile
+{
+    /// <summary>Unit of eviction.</summary>
+    public const int BlockBytes = 4 << 20;
+
+    public const int UnitsPerBlock = BlockBytes / CacheUnits.UnitBytes;
+
+    private readonly LargeFileStore _store;
+
+    // Changes of the map: bits, entries on disk, holes, leases. Never taken by reads of session threads.
+    private readonly Lock _changes = new();
+    private LargeFileInfo _info;
+    private LargeFileContent? _content;
+    private long _presentUnits;
+    private long _lastUse;
+
+    // Tells a verification that what it read is not what lies there now.
+    private long _changeCount;
+    private int _leases;
+    private bool _isGone;
+    private bool _isVerified;
+
+    public LargeFile(LargeFileStore store, in LargeFileInfo info)
+    {
+        _store = store;
+        _info = info;
+        Units = CacheUnits.UnitsOf(info.Size);
+    }
+
+    public FileKey Key => _info.Key;
+
+    public long Size => _info.Size;
+
+    public uint Dataset => _info.Dataset;
+
+    public long Units { get; }
+
+    /// <summary>Bytes that are here.</summary>
+    public long PresentBytes => Math.Min(Size, Interlocked.Read(ref _presentUnits) * CacheUnits.UnitBytes);
+
+    public bool IsComplete => Interlocked.Read(ref _presentUnits) == Units;
+
+    /// <summary>All of it has been read back from the disk and found right since start, and nothing has changed since.</summary>
+    public bool IsVerified => Volatile.Read(ref _isVerified);
+
+    public LargeFileInfo Info => _info with { PresentBytes = PresentBytes };
+
+    /// <summary>For the choice of what to close.</summary>
+    public long LastUse => Volatile.Read(ref _lastUse);
+
+    internal bool IsOpen => Volatile.Read(ref _content) is not null;
+
+    public static int BlockOf(long unit) => (int)(unit / UnitsPerBlock);
+
+    public static int BlocksOf(long size) => (int)((size + BlockBytes - 1) / BlockBytes);
+
+    /// <summary>Memory that <see cref="TryRead"/> needs: the whole units around the range.</summary>
+    public static int ScratchBytes(long offset, int count)
+    {
+        long first = offset / CacheUnits.UnitBytes;
+        return (int)((CacheUnits.UnitsOf(offset + Math.Max(1, count)) - first) * CacheUnits.UnitBytes);
+    }
+
+    /// <summary>Reads a range; every unit touched is verified. Allocates nothing on a hit.</summary>
+    /// <param name="scratch">At least <see cref="ScratchBytes"/>; unspecified unless it is a hit.</param>
+    /// <param name="mayWait">False on threads that must not wait for a disk: what needs one, or finds damage, is <see cref="ReadOutcome.WouldBlock"/>.</param>
+    /// <param name="start">Where in <paramref name="scratch"/> the wanted bytes begin.</param>
+    /// <param name="length">What was asked for, cut at the file's end.</param>
+    /// <exception cref="CacheException"><c>DeviceFailed</c>.</exception>
+    public ReadOutcome TryRead(long offset, int count, nint scratch, int scratchBytes, bool mayWait, out int start, out int length)
+    {
+        (start, length) = (0, 0);
+        Invariant.That(offset >= 0 && count >= 0 && scratchBytes >= ScratchBytes(offset, count));
+        long end = Math.Min(Size, offset + count);
+        if (offset >= end)
+        {
+            return ReadOutcome.Hit;
+        }
+
+        LargeFileContent? content = Enter(mayWait);
+        if (content is null)
+        {
+            return mayWait ? ReadOutcome.Miss : ReadOutcome.WouldBlock;
+        }
+
+        try
+        {
+            long first = offset / CacheUnits.UnitBytes;
+            ReadOutcome outcome = ReadUnits(content, first, CacheUnits.UnitsOf(end), scratch, mayWait ? DeviceRead.DontCache : DeviceRead.NoWait, out long wrong);
+            if (outcome == ReadOutcome.Corrupt)
+            {
+                if (!mayWait)
+                {
+                    return ReadOutcome.WouldBlock;
+                }
+
+                // A unit that was dropped and came back while we read it looks wrong once.
+                outcome = ReadUnits(content, first, CacheUnits.UnitsOf(end), scratch, DeviceRead.Normal, out wrong);
+                if (outcome == ReadOutcome.Corrupt)
+                {
+                    DropCorrupt(content, wrong);
+                }
+            }
+
+            if (outcome == ReadOutcome.Hit)
+            {
+                start = (int)(offset - (first * CacheUnits.UnitBytes));
+                length = (int)(end - offset);
+            }
+
+            return outcome;
+        }
+        finally
+        {
+            content.Leave();
+        }
+    }
+
+    /// <summary>Whether a unit is here, and where the run of units that are like it ends.</summary>
+    /// <param name="runEnd">Exclusive, at most <paramref name="endUnit"/>.</param>
+    /// <exception cref="CacheException"><c>DeviceFailed</c>.</exception>
+    public void FindRun(long unit, long endUnit, out bool isPresent, out long runEnd)
+    {
+        isPresent = false;
+        runEnd = endUnit;
+        if (Enter(mayWait: true) is not { } content)
+        {
+            return;
+        }
+
+        isPresent = content.IsPresent(unit);
+        for (runEnd = unit + 1; runEnd < endUnit && content.IsPresent(runEnd) == isPresent; runEnd++)
+        {
+        }
+
+        content.Leave();
+    }
+
+    /// <summary>Takes the content, opening it if need be.</summary>
+    /// <returns>Null: it must be opened and the caller may not wait, or the file is gone.</returns>
+    private LargeFileContent? Enter(bool mayWait)
+    {
+        Volatile.Write(ref _lastUse, _store.Now);
+        while (true)
+        {
+            if (Volatile.Read(ref _content) is { } content)
+            {
+                if (content.TryEnter())
+                {
+                    return content;
+                }
+
+                // Its closer has not taken it away yet.
+                Interlocked.CompareExchange(ref _content, null, content);
+                continue;
+            }
+
+            if (!mayWait)
+            {
+                return null;
+            }
+
+            lock (_changes)
+            {
+                if (_isGone)
+                {
+                    return null;
+                }
+
+                if (_content is null)
+                {
+                    Volatile.Write(ref _content, _store.OpenContent(_info));
+                }
+            }
+
+            _store.CloseBeyondLimit(this);
+        }
+    }
+
+    /// <summary>Closes descriptors and map until they are needed again.</summary>
+    internal void CloseContent() => Interlocked.Exchange(ref _content, null)?.Leave();
+
+    /// <param name="wrong">The unit whose checksum was wrong, when the outcome is Corrupt.</param>
+    private unsafe ReadOutcome ReadUnits(LargeFileContent content, long first, long end, nint scratch, DeviceRead how, out long wrong)
+    {
+        wrong = -1;
+        for (long unit = first; unit < end; unit++)
+        {
+            if (!content.IsPresent(unit))
+            {
+                return ReadOutcome.Miss;
+            }
+        }
+
+        long from = first * CacheUnits.UnitBytes;
+        int bytes = (int)(Math.Min(Size, end * CacheUnits.UnitBytes) - from);
+        int got = _store.Files.Read(content.Data, scratch, bytes, from, how);
+        if (got < bytes && (how & DeviceRead.NoWait) != 0)
+        {
+            return ReadOutcome.WouldBlock;
+        }
+
+        for (long unit = first; unit < end; unit++)
+        {
+            int at = (int)((unit - first) * CacheUnits.UnitBytes);
+            int length = Math.Min(CacheUnits.UnitBytes, bytes - at);
+            if (at + length > got || Crc32C.Of(new ReadOnlySpan<byte>((void*)(scratch + at), length)) != content.Checksum(unit))
+            {
+                // Dropped while we read: what we saw was its hole.
+                if (!content.IsPresent(unit))
+                {
+                    return ReadOutcome.Miss;
+                }
+
+                wrong = unit;
+                return ReadOutcome.Corrupt;
+            }
+        }
+
+        return ReadOutcome.Hit;
+    }
+}

@@ -1,0 +1,134 @@
+using MLPlatform.Lab;
+using MLPlatform.MountTests.Support;
+using Xunit;
+
+namespace MLPlatform.MountTests.Cache;
+
+/// <summary>Mounts with a cache directory: what was read once is never fetched again, whatever happens to the server or the store.</summary>
+[Trait("Published", "true")]
+public sealed class CachedMountTests : IAsyncLifetime
+{
+    private const string Bucket = "lab";
+    private const int Objects = 200;
+
+    private readonly string _root = Directory.CreateTempSubdirectory("mlp-cached-").FullName;
+    private SyntheticSource _source = null!;
+    private LightOrigin _origin = null!;
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await _origin.DisposeAsync();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    [SkippableTheory]
+    [InlineData(70_000, "files")]
+    [InlineData(300_000, "shards")]
+    [InlineData(5_000_000, "files")]
+    [InlineData(5_000_000, "shards")]
+    public async Task Remount_AfterAKill_AsksTheStoreForNothing(int objectBytes, string profile)
+    {
+        Requires.Fuse();
+        int objects = objectBytes > 1_000_000 ? 8 : Objects;
+        await StartAsync(objects, objectBytes);
+        await using (MountedSource first = await MountAsync(profile))
+        {
+            ReadAll(first);
+            OriginCounters cold = _origin.Counters;
+            Assert.Equal((long)objects * objectBytes, cold.BodyBytes);
+
+            // Readers have their bytes before the disk has them.
+            await first.UntilAsync("cached_bytes.disk", (long)objects * objectBytes);
+            await first.KillAsync();
+        }
+
+        OriginCounters before = _origin.Counters;
+        await using MountedSource second = await MountAsync(profile);
+        ReadAll(second);
+        Assert.Equal(0, (_origin.Counters - before).Gets);
+        Assert.Equal((long)objects * objectBytes, (await second.StatisticsAsync()).GetProperty("hit_bytes").GetProperty("disk").GetInt64());
+    }
+
+    [SkippableFact]
+    public async Task Read_OfWhatIsCached_WorksWithoutTheStore()
+    {
+        Requires.Fuse();
+        await StartAsync(Objects, 50_000);
+        await using (MountedSource first = await MountAsync("files"))
+        {
+            ReadAll(first);
+        }
+
+        // A dataset is pinned: its names need no store either.
+        await using MountedSource second = await MountAsync("files");
+        await _origin.DisposeAsync();
+        ReadAll(second);
+    }
+
+    [SkippableFact]
+    public async Task Read_OfFlippedBytes_FetchesThemAgain()
+    {
+        Requires.Fuse();
+        await StartAsync(Objects, 100_000);
+        await using (MountedSource first = await MountAsync("files"))
+        {
+            ReadAll(first);
+        }
+
+        Random random = new(5);
+        foreach (string segment in Directory.GetFiles(Path.Combine(_root, "cache", "mlp", "segments")))
+        {
+            using FileStream file = new(segment, FileMode.Open, FileAccess.ReadWrite);
+            for (long at = 0; at < file.Length; at += 150_000)
+            {
+                file.Position = at + random.Next((int)Math.Min(100_000, file.Length - at));
+                int value = file.ReadByte();
+                file.Position--;
+                file.WriteByte((byte)(value ^ 0x10));
+            }
+        }
+
+        await using MountedSource second = await MountAsync("files");
+        ReadAll(second);
+        Assert.True((await second.StatisticsAsync()).GetProperty("checksum_failures").GetInt64() > 0);
+    }
+
+    [SkippableFact]
+    public async Task Cache_SmallerThanTheDataset_KeepsWhatItHas()
+    {
+        Requires.Fuse();
+        await StartAsync(800, 100_000);
+        await using (MountedSource first = await MountAsync("files", "--cache-size", "40MB"))
+        {
+            ReadAll(first);
+            long written = (await first.StatisticsAsync()).GetProperty("cached_bytes").GetProperty("disk").GetInt64();
+            Assert.InRange(written, 32_000_000, 40_000_000);
+        }
+
+        OriginCounters before = _origin.Counters;
+        await using MountedSource second = await MountAsync("files", "--cache-size", "40MB");
+        ReadAll(second);
+        Assert.InRange((_origin.Counters - before).BodyBytes, 40_000_000, 48_000_000);
+    }
+
+    private async Task StartAsync(int objects, int objectBytes)
+    {
+        _source = new SyntheticSource(Bucket, directories: 4, filesPerDirectory: objects / 4, objectBytes, seed: 3);
+        _origin = await LightOrigin.StartAsync(_source);
+        CommandResult add = await Mlp.RunAsync(["dataset", "add", "cached", $"s3://{Bucket}", "--endpoint-url", _origin.Endpoint.ToString(), "--anonymous"], MountedSource.Environment(_root));
+        Assert.True(add.ExitCode == 0, add.ToString());
+    }
+
+    private Task<MountedSource> MountAsync(string profile, params string[] options) =>
+        MountedSource.StartAsync("cached", ["--profile", profile, "--memory", "128MiB", .. options], root: _root);
+
+    private void ReadAll(MountedSource mount) => Parallel.For(0, _source.Count, new ParallelOptions { MaxDegreeOfParallelism = 8 }, index =>
+    {
+        string key = _source.KeyAt(index);
+        byte[] bytes = File.ReadAllBytes(mount.PathOf(key));
+        Assert.Equal(_source.ObjectBytes, bytes.Length);
+        Assert.Equal(-1, SyntheticContent.FirstMismatch(_source.Seed, key, 0, bytes));
+    });
+}
