@@ -11,6 +11,9 @@ internal sealed partial class SegmentStore
     // Each start leaves one short segment; so many of them are made one.
     private const int ManySmallSegments = 16;
 
+    // Header, trailer and rounding to the file system's blocks in a segment that is wholly live.
+    private const long SlackBytes = 8 << 10;
+
     private readonly SemaphoreSlim _cleaning = new(1, 1);
     private readonly SemaphoreSlim _scrubbing = new(1, 1);
 
@@ -19,7 +22,7 @@ internal sealed partial class SegmentStore
     /// take turns.
     /// </summary>
     /// <param name="maxLiveShare">Segments in which a greater share of the bytes on disk is live are left alone; 1: only full ones are. Many short segments, which restarts leave, are merged in any case.</param>
-    /// <returns>False when no segment is worth it.</returns>
+    /// <returns>True when a segment was removed; false when none is worth it.</returns>
     /// <exception cref="CacheException"><c>DeviceFull</c>, <c>DeviceFailed</c>: the segment is still there, as are all records.</exception>
     public async Task<bool> CleanAsync(double maxLiveShare, CancellationToken cancellationToken)
     {
@@ -34,7 +37,7 @@ internal sealed partial class SegmentStore
             }
 
             await Task.Run(() => CleanAsync(victim, stopping.Token), stopping.Token).ConfigureAwait(false);
-            return true;
+            return victim.IsGone;
         }
         finally
         {
@@ -73,7 +76,6 @@ internal sealed partial class SegmentStore
                 continue;
             }
 
-            // A file system's block of dead bytes is not worth a copy.
             long live = segment.LiveBytes;
             bool isWorthIt = live == 0 || (segment.DiskBytes - live > SlackBytes && live <= maxLiveShare * segment.DiskBytes);
             if (isWorthIt && (best is null || live < best.LiveBytes))
@@ -90,9 +92,6 @@ internal sealed partial class SegmentStore
 
         return best ?? (small >= ManySmallSegments ? smallest : null);
     }
-
-    /// <summary>Header, trailer and the rounding to blocks of a segment that is wholly live.</summary>
-    private const long SlackBytes = 8 << 10;
 
     private async Task CleanAsync(SegmentFile segment, CancellationToken cancellationToken)
     {

@@ -60,7 +60,9 @@ internal sealed partial class SegmentStore : IAsyncDisposable
         Invariant.That(options.MaintenanceBytes >= MinSegmentBytes);
         (_files, _directory, _device, _cacheId, _index, _options, _time, _logger) = (files, directory, device, cacheId, index, options, time, logger);
         _stamp = SegmentFormat.Stamp(cacheId);
-        _queue = Channel.CreateBounded<PendingAppend>(new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
+
+        // Continuations on either side are the few lines of EnqueueAsync and the writer's wake-up; a hop through the pool would cost more than they do.
+        _queue = Channel.CreateBounded<PendingAppend>(new BoundedChannelOptions(options.QueueLength) { SingleReader = true, AllowSynchronousContinuations = true });
     }
 
     /// <summary>The smallest segment holds one record of any length.</summary>

@@ -11,7 +11,8 @@ public sealed class SegmentCorruptionFuzz
 {
     private const int Files = 40;
 
-    private static readonly Gen<(double Where, byte Mask)[]> s_flips = Gen.Select(Gen.Double[0, 1], Gen.Byte[1, 255]).Array[1, 12];
+    // A mask of 0 stands for a page that never reached the disk: it reads as zeros.
+    private static readonly Gen<(double Where, byte Mask)[]> s_flips = Gen.Select(Gen.Double[0, 1], Gen.Frequency((5, Gen.Byte[1, 255]), (2, Gen.Const((byte)0)))).Array[1, 12];
 
     [Fact]
     public void Flips_WhileRunning_ServeNoWrongByte() => s_flips.Sample(flips => RunAsync(flips, isReopened: false).GetAwaiter().GetResult(), iter: 40, threads: 1);
@@ -66,7 +67,16 @@ public sealed class SegmentCorruptionFuzz
         {
             double scaled = where * paths.Length * 0.999_999;
             string path = paths[(int)scaled];
-            SegmentStoreTests.Flip(path, (long)((scaled - Math.Floor(scaled)) * new FileInfo(path).Length), mask);
+            long offset = (long)((scaled - Math.Floor(scaled)) * new FileInfo(path).Length);
+            if (mask != 0)
+            {
+                SegmentStoreTests.Flip(path, offset, mask);
+                continue;
+            }
+
+            await using FileStream file = File.Open(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+            file.Position = offset & -4096;
+            await file.WriteAsync(new byte[Math.Min(4096, file.Length - file.Position)]);
         }
 
         if (isReopened)
@@ -88,7 +98,9 @@ public sealed class SegmentCorruptionFuzz
             }
         }
 
-        Assert.Equal((known, corrupt, corrupt, corrupt), (hits + corrupt, fixture.Store.CorruptRecords, fixture.Store.ChecksumFailures, fixture.Drops.Count));
+        Assert.Equal(known, hits + corrupt);
+        Assert.Equal((corrupt, corrupt), (fixture.Store.CorruptRecords, fixture.Store.ChecksumFailures));
+        Assert.Equal(corrupt, fixture.Drops.Count);
         Assert.Equal(hits, fixture.Store.RecordCount);
         Assert.True(isReopened || known == Files);
 
