@@ -20,7 +20,7 @@ public sealed class SegmentCrashTests
         for (int at = 1; ; at++)
         {
             FaultyDeviceFiles files = new(new DeviceFiles()) { FailAt = at, IsCrash = true, IsTorn = isTorn };
-            await using SegmentFixture fixture = new(files);
+            await using SegmentFixture fixture = new(files, new SegmentOptions { SegmentBytes = SegmentFixture.SmallSegmentBytes, SyncSealed = isTorn });
             Dictionary<int, int> expected = await RunAsync(fixture);
             if (fixture.Store is not null)
             {
@@ -56,8 +56,10 @@ public sealed class SegmentCrashTests
         for (int at = 1; ; at++)
         {
             FaultyDeviceFiles files = new(new DeviceFiles()) { FailAt = at, Error = error, IsTorn = isTorn };
-            await using SegmentFixture fixture = new(files);
+            await using SegmentFixture fixture = new(files, new SegmentOptions { SegmentBytes = SegmentFixture.SmallSegmentBytes, SyncSealed = isTorn });
             Dictionary<int, int> expected = await RunAsync(fixture);
+            bool wasUntouched = files.Changes < at;
+            files.FailAt = 0;
             if (fixture.Store is null)
             {
                 // The fault met the opening.
@@ -75,8 +77,9 @@ public sealed class SegmentCrashTests
             await fixture.Store.DisposeAsync();
             Assert.Equal(0, fixture.Descriptors());
             await CheckReopenedAsync(fixture, expected, $"fault of change {at}");
-            if (files.Changes < at)
+            if (wasUntouched)
             {
+                Assert.True(at > 40, $"Only {at} changes.");
                 return;
             }
         }
