@@ -345,7 +345,8 @@ internal sealed partial class SegmentStore
         _openFile = descriptor;
         _open = segment;
         _tableRows = 0;
-        Invariant.That(_segments.TryAdd(number, segment) && TryInstall(segment, descriptor));
+        _segments[number] = segment;
+        Invariant.That(TryInstall(segment, descriptor));
         lock (_coverageLock)
         {
             (_coveredSegment, _coveredEnd) = (number, segment.End);

@@ -50,7 +50,9 @@ internal sealed partial class SegmentStore
                     : ReadSegment(segment, descriptor, fileLength, number == coveredSegment ? coveredEnd : 0, ref scanned, ref added, ref corrupt);
                 if (isUsed)
                 {
-                    Invariant.That(_segments.TryAdd(number, segment) && descriptor.TryEnter() && TryInstall(segment, descriptor));
+                    _segments[number] = segment;
+                    Invariant.That(descriptor.TryEnter());
+                    Invariant.That(TryInstall(segment, descriptor));
                 }
                 else
                 {
@@ -63,16 +65,7 @@ internal sealed partial class SegmentStore
             }
         }
 
-        long dropped = DropLostEntries();
-        _index.ForEach((_, location) =>
-        {
-            if (IsHere(location.Place))
-            {
-                Count(location, +1);
-            }
-
-            return true;
-        });
+        long dropped = CountEntries();
         (_coveredSegment, _coveredEnd) = (_nextNumber, 0);
         Recovery = new SegmentRecovery(_segments.Count, scanned, added, dropped, corrupt, discarded, Reads);
         SegmentLog.Recovered(_logger, _directory, _segments.Count, scanned, added, dropped, corrupt);
@@ -91,7 +84,7 @@ internal sealed partial class SegmentStore
 
     /// <summary>Puts the records behind <paramref name="coveredEnd"/> into the index.</summary>
     /// <returns>False when it is no segment of ours, or an empty one.</returns>
-    private unsafe bool ReadSegment(SegmentFile segment, SegmentDescriptor descriptor, long fileLength, long coveredEnd, ref int scanned, ref long added, ref long corrupt)
+    private bool ReadSegment(SegmentFile segment, SegmentDescriptor descriptor, long fileLength, long coveredEnd, ref int scanned, ref long added, ref long corrupt)
     {
         if (fileLength < SegmentFormat.SegmentHeaderBytes || fileLength > SegmentFormat.MaxSegmentBytes)
         {
@@ -318,14 +311,25 @@ internal sealed partial class SegmentStore
         return !isOurs;
     }
 
-    private long DropLostEntries()
+    /// <summary>Counts what the index has here, and takes out of it what lies nowhere any more.</summary>
+    private long CountEntries()
     {
         List<(FileKey Key, ulong Place)> lost = [];
         _index.ForEach((key, location) =>
         {
             RecordPlace place = RecordPlace.Unpack(location.Place);
-            if (place.Device == _device
-                && (!_segments.TryGetValue(place.Segment, out SegmentFile? segment) || place.Offset + (long)SegmentFormat.RecordBytesOf((int)location.Length) > segment.End))
+            if (place.Device != _device)
+            {
+                return true;
+            }
+
+            if (location.Length <= CacheUnits.SmallFileBytes
+                && _segments.TryGetValue(place.Segment, out SegmentFile? segment)
+                && place.Offset + (long)SegmentFormat.RecordBytesOf((int)location.Length) <= segment.End)
+            {
+                Count(location, +1);
+            }
+            else
             {
                 lost.Add((key, location.Place));
             }

@@ -1,7 +1,5 @@
 using CsCheck;
-using MLPlatform.Core;
 using MLPlatform.Tiers;
-using MLPlatform.Tiers.Segments;
 using Xunit;
 
 namespace MLPlatform.Tests.Tiers;

@@ -1,7 +1,6 @@
 using MLPlatform.Core;
 using MLPlatform.Tiers;
 using MLPlatform.Tiers.Devices;
-using MLPlatform.Tiers.Index;
 using MLPlatform.Tiers.Segments;
 using Xunit;
 

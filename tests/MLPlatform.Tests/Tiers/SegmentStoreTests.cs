@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using CsCheck;
 using MLPlatform.Core;
 using MLPlatform.Tiers;
-using MLPlatform.Tiers.Devices;
 using MLPlatform.Tiers.Index;
 using MLPlatform.Tiers.Segments;
 using Xunit;
