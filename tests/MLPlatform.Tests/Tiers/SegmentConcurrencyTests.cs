@@ -26,7 +26,7 @@ public sealed class SegmentConcurrencyTests
             await fixture.AppendAsync(id, LengthOf(id));
         }
 
-        ConcurrentDictionary<int, int> present = [];
+        ConcurrentDictionary<int, RecordFlags> present = [];
         using CancellationTokenSource writing = new();
         Task[] writers = [.. Enumerable.Range(0, Writers).Select(w => Task.Run(() => WriteAsync(fixture, present, w, new Random((seed * 100) + w))))];
         Task<long>[] readers = [.. Enumerable.Range(0, 2).Select(r => Task.Run(() => Read(fixture, new Random((seed * 100) + 50 + r), writing.Token)))];
@@ -52,7 +52,7 @@ public sealed class SegmentConcurrencyTests
 
     private static int LengthOf(int id) => id * 7919 % 90_000;
 
-    private static async Task WriteAsync(SegmentFixture fixture, ConcurrentDictionary<int, int> present, int writer, Random random)
+    private static async Task WriteAsync(SegmentFixture fixture, ConcurrentDictionary<int, RecordFlags> present, int writer, Random random)
     {
         int first = Stable + (writer * FilesPerWriter);
         for (int step = 0; step < 3 * FilesPerWriter; step++)
@@ -65,15 +65,15 @@ public sealed class SegmentConcurrencyTests
                     break;
                 case 1:
                     Assert.Equal(present.ContainsKey(id), fixture.Store.SetPinned(SegmentFixture.KeyOf(id), true));
-                    if (fixture.Store.TryFind(SegmentFixture.KeyOf(id), out RecordLocation location))
+                    if (present.ContainsKey(id))
                     {
-                        Assert.Equal((uint)RecordFlags.Pinned, location.Flags);
+                        present[id] = RecordFlags.Pinned;
                     }
 
                     break;
                 default:
                     await fixture.AppendAsync(id, LengthOf(id));
-                    present[id] = LengthOf(id);
+                    present[id] = RecordFlags.None;
                     break;
             }
         }
@@ -112,11 +112,17 @@ public sealed class SegmentConcurrencyTests
         }
     }
 
-    private static void AssertModel(SegmentFixture fixture, ConcurrentDictionary<int, int> present)
+    private static void AssertModel(SegmentFixture fixture, ConcurrentDictionary<int, RecordFlags> present)
     {
         for (int id = 0; id < Stable + (Writers * FilesPerWriter); id++)
         {
             Assert.Equal(id < Stable || present.ContainsKey(id) ? ReadOutcome.Hit : ReadOutcome.Miss, fixture.ReadChecked(id, LengthOf(id)));
+        }
+
+        foreach ((int id, RecordFlags flags) in present)
+        {
+            Assert.True(fixture.Store.TryFind(SegmentFixture.KeyOf(id), out RecordLocation location));
+            Assert.Equal((id, flags), (id, (RecordFlags)location.Flags));
         }
 
         int[] ids = [.. Enumerable.Range(0, Stable), .. present.Keys];

@@ -86,7 +86,7 @@ public sealed class SegmentStoreTests
     [Fact]
     public async Task Read_WithoutWaiting_WhenNothingIsInMemory_WouldBlock()
     {
-        await using SegmentFixture fixture = new SegmentFixture(new FaultyDeviceFiles(new ColdDeviceFiles())).Open();
+        await using SegmentFixture fixture = new SegmentFixture(new FaultyDeviceFiles(new HookedDeviceFiles { IsCold = true })).Open();
         ulong place = await fixture.AppendAsync(1, 100);
         Assert.Equal(ReadOutcome.WouldBlock, fixture.Read(place, 100, 0, 100, out _, mayWait: false));
         Assert.Equal(ReadOutcome.Hit, fixture.Read(place, 100, 0, 100, out _, mayWait: true));

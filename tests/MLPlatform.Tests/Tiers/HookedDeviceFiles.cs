@@ -4,19 +4,35 @@ using MLPlatform.Tiers.Devices;
 
 namespace MLPlatform.Tests.Tiers;
 
-/// <summary>The real disk with a page cache that never holds anything.</summary>
-internal sealed class ColdDeviceFiles : IDeviceFiles
+/// <summary>The real disk, on which a test can stop reads and writes on their way, or empty the page cache.</summary>
+internal sealed class HookedDeviceFiles : IDeviceFiles
 {
     private readonly DeviceFiles _inner = new();
+
+    /// <summary>Nothing is ever in memory.</summary>
+    public bool IsCold { get; init; }
+
+    /// <summary>Called before each read, on its thread.</summary>
+    public Action? BeforeRead { get; set; }
+
+    /// <summary>Called before each write, on its thread.</summary>
+    public Action? BeforeWrite { get; set; }
 
     public SafeFileHandle OpenRead(string path) => _inner.OpenRead(path);
 
     public SafeFileHandle OpenWrite(string path, bool create) => _inner.OpenWrite(path, create);
 
-    public int Read(SafeFileHandle file, nint destination, int count, long offset, DeviceRead how) =>
-        (how & DeviceRead.NoWait) != 0 ? -1 : _inner.Read(file, destination, count, offset, how);
+    public int Read(SafeFileHandle file, nint destination, int count, long offset, DeviceRead how)
+    {
+        BeforeRead?.Invoke();
+        return IsCold && (how & DeviceRead.NoWait) != 0 ? -1 : _inner.Read(file, destination, count, offset, how);
+    }
 
-    public void Write(SafeFileHandle file, ReadOnlySpan<NativeSegment> source, long offset) => _inner.Write(file, source, offset);
+    public void Write(SafeFileHandle file, ReadOnlySpan<NativeSegment> source, long offset)
+    {
+        BeforeWrite?.Invoke();
+        _inner.Write(file, source, offset);
+    }
 
     public long Length(SafeFileHandle file) => _inner.Length(file);
 
