@@ -1,4 +1,3 @@
-using MLPlatform.Core;
 using MLPlatform.Tiers;
 using MLPlatform.Tiers.Index;
 using MLPlatform.Tiers.Segments;
