@@ -16,6 +16,7 @@ internal static class Verbs
         ["start"] = StartBar.RunAsync,
         ["manifest"] = ManifestBench.RunAsync,
         ["index"] = IndexBench.RunAsync,
+        ["policies"] = PoliciesBench.RunAsync,
     };
 
     public static int Usage()
