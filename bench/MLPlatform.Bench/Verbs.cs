@@ -17,6 +17,7 @@ internal static class Verbs
         ["manifest"] = ManifestBench.RunAsync,
         ["index"] = IndexBench.RunAsync,
         ["policies"] = PoliciesBench.RunAsync,
+        ["checksum"] = ChecksumBench.RunAsync,
     };
 
     public static int Usage()
