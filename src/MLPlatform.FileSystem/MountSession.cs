@@ -17,6 +17,7 @@ public sealed class MountSession : IAsyncDisposable
     private readonly DatasetFileSystem _fileSystem;
     private readonly FuseSession _session;
     private readonly FuseSession? _control;
+    private readonly MountStatistics _statistics;
     private readonly Lock _changes = new();
     private int _stopped;
 
@@ -29,6 +30,7 @@ public sealed class MountSession : IAsyncDisposable
         SafeFileHandle device = FuseMount.Mount(new FuseMountOptions { Directory = request.Directory, Source = request.Source, AllowOther = request.AllowOther, NoExec = request.NoExec });
         _session = new FuseSession(_fileSystem, device, request.Fuse with { Passthrough = profile == MountProfile.Shards && request.View.Passthrough }, _logger);
         _fileSystem.Session = _session;
+        _statistics = new MountStatistics(request, _fileSystem, _session, profile);
         try
         {
             _session.Start();
@@ -56,7 +58,10 @@ public sealed class MountSession : IAsyncDisposable
     public Task Completion => _session.Completion;
 
     /// <summary>The text of <c>.mlp/stats</c>.</summary>
-    public string Statistics => new MountStatistics(_request, _fileSystem, _session, Profile).ToJson();
+    public string Statistics => _statistics.ToJson();
+
+    /// <summary>The same numbers as Prometheus text.</summary>
+    public string Metrics => _statistics.ToPrometheus();
 
     /// <summary>Mounts; when it returns the directory answers.</summary>
     /// <exception cref="CacheException">One sentence with the remedy; nothing is left mounted.</exception>
@@ -91,11 +96,10 @@ public sealed class MountSession : IAsyncDisposable
     private FuseSession StartControl(string directory)
     {
         Directory.CreateDirectory(directory);
-        MountStatistics statistics = new(_request, _fileSystem, _session, Profile);
         ControlFile[] files =
         [
-            new("stats", OwnerOnly: false, statistics.ToJson),
-            new("version", OwnerOnly: false, statistics.VersionText),
+            new("stats", OwnerOnly: false, _statistics.ToJson),
+            new("version", OwnerOnly: false, _statistics.VersionText),
             new("config", OwnerOnly: true, () => _request.Configuration),
         ];
         ControlFileSystem control = new(files, _request.Tree, _request.Local, _fileSystem.AccessLog, _request.View, _logger);

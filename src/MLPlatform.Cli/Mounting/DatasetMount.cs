@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging;
-using MLPlatform.CacheWorker;
+using MLPlatform.Cli.Metrics;
 using MLPlatform.Client;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
@@ -16,14 +16,16 @@ internal sealed class DatasetMount : IMountHandle
     private readonly MountCache? _cache;
     private readonly FileReader _reader;
     private readonly MountSession _session;
+    private readonly MetricsServer? _metrics;
 
-    private DatasetMount(MountedDataset source, BlockPool pool, MountCache? cache, FileReader reader, MountSession session)
+    private DatasetMount(MountedDataset source, BlockPool pool, MountCache? cache, FileReader reader, MountSession session, MetricsServer? metrics)
     {
         _source = source;
         _pool = pool;
         _cache = cache;
         _reader = reader;
         _session = session;
+        _metrics = metrics;
     }
 
     public string SourceName => _source.Status.Dataset;
@@ -33,12 +35,14 @@ internal sealed class DatasetMount : IMountHandle
     public static async Task<IMountHandle> StartAsync(MountOptions options, MountRequestContext context, CancellationToken cancellationToken)
     {
         MemoryBudget budget = new(options.MemoryBytes);
-        MountedDataset source = await SourceOpener.OpenAsync(options, context, budget, cancellationToken);
+        MetricsServer? metrics = options.Metrics is { } address ? MetricsServer.Bind(address, TimeProvider.System, context.Loggers.CreateLogger<MetricsServer>()) : null;
+        MountedDataset? source = null;
         BlockPool? pool = null;
         MountCache? cache = null;
         FileReader? reader = null;
         try
         {
+            source = await SourceOpener.OpenAsync(options, context, budget, cancellationToken);
             pool = new BlockPool(budget);
             cache = MountCache.Open(options, source, pool, context.Loggers);
             reader = new FileReader(cache?.Dataset ?? (IRangeSource)new UnderStoreSource(), pool, new ReaderOptions { ReadTimeout = options.ReadTimeout }, context.Loggers.CreateLogger<FileReader>(), TimeProvider.System);
@@ -70,20 +74,40 @@ internal sealed class DatasetMount : IMountHandle
                 Fuse = new FuseSessionOptions { CloneDevice = options.CloneDescriptors },
                 LoggerFactory = context.Loggers,
             });
-            return new DatasetMount(source, pool, cache, reader, session);
+            if (metrics is not null)
+            {
+                metrics.Start(() => session.Metrics, () => !session.Completion.IsCompleted);
+                MetricsLog.Serving(context.Loggers.CreateLogger<MetricsServer>(), metrics.EndPoint.ToString());
+            }
+
+            return new DatasetMount(source, pool, cache, reader, session, metrics);
         }
         catch
         {
             reader?.Dispose();
             await (cache?.DisposeAsync() ?? ValueTask.CompletedTask);
             pool?.Dispose();
-            await source.DisposeAsync();
+            if (source is not null)
+            {
+                await source.DisposeAsync();
+            }
+
+            if (metrics is not null)
+            {
+                await metrics.DisposeAsync();
+            }
+
             throw;
         }
     }
 
     public async ValueTask DisposeAsync()
     {
+        if (_metrics is not null)
+        {
+            await _metrics.DisposeAsync();
+        }
+
         await _session.DisposeAsync();
         _reader.Dispose();
         await (_cache?.DisposeAsync() ?? ValueTask.CompletedTask);

@@ -1,3 +1,4 @@
+using MLPlatform.Cli.Metrics;
 using MLPlatform.Cli.Options;
 using MLPlatform.Core;
 using MLPlatform.FileSystem;
@@ -60,6 +61,9 @@ internal sealed record MountOptions
 
     public TimeSpan StartTimeout { get; init; }
 
+    /// <summary>Null: no metrics are served.</summary>
+    public ListenAddress? Metrics { get; init; }
+
     // Sixteen blocks of 4 MiB: below that one sequential reader cannot keep a fast store busy.
     private const long LeastMemoryBytes = 64L << 20;
 
@@ -92,6 +96,7 @@ internal sealed record MountOptions
             MemoryBytes = values.Get(MountSettings.Memory),
             ReadTimeout = values.Get(MountSettings.ReadTimeout),
             StartTimeout = values.Get(MountSettings.StartTimeout),
+            Metrics = values.Get(MountSettings.Metrics),
         };
         options.Check();
         return options;

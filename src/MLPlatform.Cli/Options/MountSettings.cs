@@ -1,3 +1,4 @@
+using MLPlatform.Cli.Metrics;
 using MLPlatform.FileSystem;
 
 namespace MLPlatform.Cli.Options;
@@ -72,6 +73,17 @@ internal static class MountSettings
         DefaultText = "60s",
     };
 
+    public static readonly Setting<ListenAddress?> Metrics = new(
+        "metrics",
+        "ADDR",
+        "Serve the numbers of .mlp/stats as Prometheus text at http://ADDR/metrics, and whether the mount lives at /healthz. ADDR is 127.0.0.1:9090, [::1]:9090, or :9090 for every address of this machine; port 0 takes one that is free, and the log names it. Whoever reaches the address can read them.",
+        null,
+        static t => ListenAddress.Parse(t[0]))
+    {
+        Group = How,
+        DefaultText = "off",
+    };
+
     public static readonly Setting<uint?> Uid = new("uid", "ID", "Owner of files whose store has none.", null, static t => SettingKinds.ParseId(t[0])) { Group = Look, DefaultText = "the mounting user" };
 
     public static readonly Setting<uint?> Gid = new("gid", "ID", "Group of files whose store has none.", null, static t => SettingKinds.ParseId(t[0])) { Group = Look, DefaultText = "the mounting user's" };
@@ -99,7 +111,7 @@ internal static class MountSettings
 
     public static IReadOnlyList<Setting> All { get; } =
     [
-        Foreground, FstabOptions, Profile, NoPassthrough, CloneFd, NonEmpty, NoExec, StartTimeout,
+        Foreground, FstabOptions, Profile, NoPassthrough, CloneFd, NonEmpty, NoExec, StartTimeout, Metrics,
         Version, Follow, Live, Wait, MetadataTtl,
         Uid, Gid, FileMode, DirMode, AllowOther,
         Memory, ReadTimeout,
