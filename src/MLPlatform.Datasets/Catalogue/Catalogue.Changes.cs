@@ -7,13 +7,22 @@ namespace MLPlatform.Datasets;
 // Whatever writes. One process at a time per dataset, held by its lock.
 public sealed partial class Catalogue
 {
+    // For messages: where the user's own file was is not remembered, its lines are.
+    private const string FileListTitle = "the file list";
+
     /// <summary>Adds a dataset and, unless told not to, lists its stores into a first version.</summary>
     /// <param name="list">False: only the definition is written, <see cref="SyncAsync"/> lists later.</param>
     /// <returns>Null when nothing was listed.</returns>
     /// <exception cref="CacheException"><c>Configuration</c>: the name is taken or wrong, or the sources contradict each other; a store's own fault where one cannot be reached. Once the
     /// stores were found in order the dataset exists, also when its listing fails: <see cref="SyncAsync"/> goes on with it.</exception>
-    public async Task<DatasetSyncResult?> AddAsync(DatasetDefinition definition, bool list, DatasetBuildOptions options, CancellationToken cancellationToken)
+    public Task<DatasetSyncResult?> AddAsync(DatasetDefinition definition, bool list, DatasetBuildOptions options, CancellationToken cancellationToken) =>
+        AddAsync(definition with { FileList = false }, null, list, options, cancellationToken);
+
+    /// <summary>As above, of the files that a list names instead of all there are. The list is kept and used again by <see cref="SyncAsync"/>.</summary>
+    /// <exception cref="CacheException">As above; <c>Configuration</c>: a record of the list is wrong; <c>NotFound</c>: the store lacks some of the files. Either way there is no dataset then.</exception>
+    public async Task<DatasetSyncResult?> AddAsync(DatasetDefinition definition, FileListInput? files, bool list, DatasetBuildOptions options, CancellationToken cancellationToken)
     {
+        definition = definition with { FileList = files is not null };
         definition.Check();
         ThrowIfTaken(definition.Name); // Again under the lock; but before stores are asked.
         IReadOnlyList<IUnderStore> stores = OpenStores(definition.Sources, options.Store);
@@ -33,8 +42,32 @@ public sealed partial class Catalogue
             await DisposeAsync(stores);
         }
 
-        await ChangeAsync(definition.Name, "mlp dataset add", options.LockDeadline, () => Create(definition), cancellationToken);
-        return list ? await SyncAsync(definition.Name, options, cancellationToken) : null;
+        string? unborn = null;
+        try
+        {
+            unborn = files is null ? null : await KeepListAsync(definition.Name, files, cancellationToken);
+            await ChangeAsync(definition.Name, "mlp dataset add", options.LockDeadline, () => Create(definition, unborn), cancellationToken);
+        }
+        catch when (unborn is not null)
+        {
+            DeleteUnborn(unborn);
+            throw;
+        }
+
+        if (!list)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await SyncAsync(definition.Name, options, cancellationToken);
+        }
+        catch (CacheException) when (options.Missing.Count > 0)
+        {
+            await RemoveAsync(definition.Name, force: true, options.LockDeadline, CancellationToken.None);
+            throw;
+        }
     }
 
     /// <summary>Lists the stores again and makes what they hold the current version, unless nothing changed.</summary>
@@ -48,7 +81,7 @@ public sealed partial class Catalogue
         DatasetVersionId? current = folder.ReadCurrentOrNone();
         using Manifest? previous = OpenPrevious(folder, current);
         InodeReservations inodes = folder.OpenInodes(previous?.NextInode ?? 0);
-        ManifestBuildResult built = await BuildAsync(folder, definition.Name, definition.Sources, folder.WorkPath, previous, new ReservedInodes(inodes), isResumable: true, options, cancellationToken);
+        ManifestBuildResult built = await BuildAsync(folder, definition.Name, definition.Sources, folder.WorkPath, previous, new ReservedInodes(inodes), isResumable: !definition.FileList, options, cancellationToken, definition);
         try
         {
             using Manifest now = folder.OpenManifest(built.Digest);
@@ -115,7 +148,8 @@ public sealed partial class Catalogue
         IInodeSource inodes,
         bool isResumable,
         DatasetBuildOptions options,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        DatasetDefinition? definition = null)
     {
         IReadOnlyList<IUnderStore> stores = OpenStores(sources, options.Store);
         try
@@ -134,7 +168,16 @@ public sealed partial class Catalogue
                 Time = _time,
                 Progress = options.Progress,
             });
-            await TreeLister.ListAsync(builder, stores, new TreeListerOptions { Parallelism = options.Parallelism }, cancellationToken);
+            TreeListerOptions listing = new() { Parallelism = options.Parallelism };
+            if (definition is { FileList: true })
+            {
+                await AddListedAsync(builder, stores[0], folder, listing, options.Missing, cancellationToken);
+            }
+            else
+            {
+                await TreeLister.ListAsync(builder, stores, listing, cancellationToken);
+            }
+
             return await builder.FinishAsync(folder.VersionsPath, cancellationToken);
         }
         finally
@@ -181,13 +224,86 @@ public sealed partial class Catalogue
         }
     }
 
-    private void Create(DatasetDefinition definition)
+    private static async Task AddListedAsync(ManifestBuilder builder, IUnderStore store, DatasetFolder folder, TreeListerOptions options, MissingFiles missing, CancellationToken cancellationToken)
+    {
+        FileStream stream;
+        try
+        {
+            stream = new FileStream(folder.FileListPath, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new CacheException(CacheError.Corrupt, $"{folder.FileListPath} is missing, and dataset {folder.Name} is made from it; remove the dataset and add it again.", e);
+        }
+
+        await using (stream)
+        {
+            await FileListLister.AddAsync(builder, 0, store, new FileListReader(stream, isNullSeparated: true, FileListTitle), FileListTitle, missing, options, cancellationToken);
+        }
+    }
+
+    /// <summary>Copies a list into a folder that may become the dataset's, and checks each record.</summary>
+    /// <returns>The folder; the caller's until it is renamed.</returns>
+    private async Task<string> KeepListAsync(string name, FileListInput input, CancellationToken cancellationToken)
+    {
+        string unborn = UnbornPath(name);
+        try
+        {
+            _files.CreateDirectory(DatasetsPath);
+            _files.CreateDirectory(unborn);
+            await using FileStream copy = new(Path.Combine(unborn, DatasetFolder.FileListName), FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 64 << 10);
+            FileListReader reader = new(input.Content, input.IsNullSeparated, input.Name);
+            long touched = _time.GetTimestamp();
+            while (await reader.MoveNextAsync(cancellationToken))
+            {
+                _ = FileListRecord.Parse(reader.Record, reader.Line, input.Name);
+                copy.Write(reader.Record);
+                copy.WriteByte(0);
+                if (_time.GetElapsedTime(touched) > TimeSpan.FromMinutes(1))
+                {
+                    // Whoever writes the list may take hours; a folder that nobody touches for one is taken for a leftover.
+                    Directory.SetLastWriteTimeUtc(unborn, _time.GetUtcNow().UtcDateTime);
+                    touched = _time.GetTimestamp();
+                }
+            }
+
+            copy.Flush(flushToDisk: true);
+            return unborn;
+        }
+        catch (Exception e) when (CatalogueFault.IsDisk(e))
+        {
+            DeleteUnborn(unborn);
+            throw CatalogueFault.From(e, Root);
+        }
+        catch
+        {
+            DeleteUnborn(unborn);
+            throw;
+        }
+    }
+
+    private string UnbornPath(string name) => Path.Combine(DatasetsPath, $"{UnbornPrefix}{name}-{Guid.NewGuid():n}");
+
+    private void DeleteUnborn(string unborn)
+    {
+        if (Directory.Exists(unborn))
+        {
+            _files.DeleteTree(unborn);
+        }
+    }
+
+    private void Create(DatasetDefinition definition, string? unborn)
     {
         ThrowIfTaken(definition.Name);
         _files.CreateDirectory(DatasetsPath);
         DeleteLeftovers();
-        string unborn = Path.Combine(DatasetsPath, $"{UnbornPrefix}{definition.Name}-{Guid.NewGuid():n}");
-        _files.CreateDirectory(unborn);
+        if (unborn is null)
+        {
+            unborn = UnbornPath(definition.Name);
+            _files.CreateDirectory(unborn);
+        }
+
+        definition = definition with { Format = definition.FileList || definition.IndexTar ? DatasetDefinition.CurrentFormat : 1 };
         _files.Write(Path.Combine(unborn, DatasetFolder.DefinitionName), JsonSerializer.SerializeToUtf8Bytes(definition, CatalogueJson.Default.DatasetDefinition));
         _files.FlushDirectory(unborn);
         string born = FolderOf(definition.Name).Path;

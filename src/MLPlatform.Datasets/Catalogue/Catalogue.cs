@@ -82,7 +82,7 @@ public sealed partial class Catalogue
             return definition switch
             {
                 null => throw new CacheException(CacheError.Corrupt, $"{folder.DefinitionPath} is empty; repair it, or remove the dataset and add it again."),
-                { Format: not DatasetDefinition.CurrentFormat } => throw new CacheException(CacheError.Unsupported, $"{folder.DefinitionPath} is of format {definition.Format}; this mlp reads {DatasetDefinition.CurrentFormat}; use the mlp that wrote it."),
+                { Format: < 1 or > DatasetDefinition.CurrentFormat } => throw new CacheException(CacheError.Unsupported, $"{folder.DefinitionPath} is of format {definition.Format}; this mlp reads 1 to {DatasetDefinition.CurrentFormat}; use the mlp that wrote it."),
                 _ => definition with { Name = name },
             };
         }
@@ -110,7 +110,8 @@ public sealed partial class Catalogue
         {
             DatasetVersionId? current = folder.ReadCurrent();
             DatasetVersionInfo? info = current is { } version ? Info(folder, version, true) : null;
-            return new DatasetSummary(name, Definition(name).Sources, info, folder.Versions().Count, folder.Mounts(), info?.Problem);
+            DatasetDefinition definition = Definition(name);
+            return new DatasetSummary(name, definition.Sources, info, folder.Versions().Count, folder.Mounts(), info?.Problem) { FileList = definition.FileList, IndexTar = definition.IndexTar };
         }
         catch (CacheException e) when (e.Error is CacheError.Corrupt or CacheError.Unsupported)
         {

@@ -17,6 +17,9 @@ public sealed record DatasetBuildOptions
     /// <summary>Enumerations at once; see <see cref="TreeListerOptions.Parallelism"/>.</summary>
     public int Parallelism { get; init; } = new TreeListerOptions().Parallelism;
 
+    /// <summary>Collects what a file list names and the store does not have.</summary>
+    public MissingFiles Missing { get; init; } = new();
+
     /// <summary>How old an interrupted listing may be to go on with it.</summary>
     public TimeSpan ResumeWithin { get; init; } = TimeSpan.FromHours(24);
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MLPlatform.Core;
 
 namespace MLPlatform.Datasets;
@@ -5,13 +6,13 @@ namespace MLPlatform.Datasets;
 /// <summary>What a dataset is made of, as <c>dataset.json</c> keeps it. Holds references to credentials, never a secret.</summary>
 public sealed record DatasetDefinition
 {
-    /// <summary>Of the file; an unknown one is refused by name.</summary>
-    public const int CurrentFormat = 1;
+    /// <summary>The highest that this mlp knows; a higher one is refused by name. Format 2 is 1 with <see cref="FileList"/> or <see cref="IndexTar"/>, which an older mlp would pass over in silence.</summary>
+    public const int CurrentFormat = 2;
 
     /// <summary>The version in use, the one before it to go back to, and a few that mounts of yesterday may still be pinned to.</summary>
     public const int DefaultKeepVersions = 5;
 
-    public int Format { get; init; } = CurrentFormat;
+    public int Format { get; init; } = 1;
 
     public required string Name { get; init; }
 
@@ -22,6 +23,14 @@ public sealed record DatasetDefinition
 
     public DateTimeOffset Created { get; init; }
 
+    /// <summary>Only what the list in the dataset's folder names is in it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool FileList { get; init; }
+
+    /// <summary>Members of tar shards are shown as files.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IndexTar { get; init; }
+
     /// <exception cref="CacheException"><c>Configuration</c>.</exception>
     public void Check()
     {
@@ -29,6 +38,11 @@ public sealed record DatasetDefinition
         if (Sources.Count == 0)
         {
             throw new CacheException(CacheError.Configuration, $"Dataset {Name} needs at least one SOURCE.");
+        }
+
+        if (FileList && Sources.Count > 1)
+        {
+            throw new CacheException(CacheError.Configuration, $"A file list is of one SOURCE, and dataset {Name} has {Sources.Count}; give one of them, or leave --files-from away.");
         }
 
         if (KeepVersions < 1)

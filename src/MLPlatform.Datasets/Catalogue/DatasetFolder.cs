@@ -10,6 +10,7 @@ namespace MLPlatform.Datasets;
 internal sealed class DatasetFolder(string path, string name, string lockPath, IFileOperations files, TimeProvider time)
 {
     public const string DefinitionName = "dataset.json";
+    public const string FileListName = "files";
 
     public string Path { get; } = path;
 
@@ -19,6 +20,9 @@ internal sealed class DatasetFolder(string path, string name, string lockPath, I
     public string VersionsPath => System.IO.Path.Combine(Path, "versions");
 
     public string WorkPath => System.IO.Path.Combine(Path, "work");
+
+    /// <summary>The list that the dataset is made from, if it is: records as they were given, each with NUL behind it.</summary>
+    public string FileListPath => System.IO.Path.Combine(Path, FileListName);
 
     public string DefinitionPath => System.IO.Path.Combine(Path, DefinitionName);
 

@@ -28,44 +28,6 @@ public static class TreeLister
         }
     }
 
-    /// <summary>Adds the files that a list names, and everything below the directories that it names.</summary>
-    /// <param name="paths">Below the store's root, no leading slash.</param>
-    public static async Task AddPathsAsync(ManifestBuilder builder, int mount, IUnderStore store, IAsyncEnumerable<byte[]> paths, TreeListerOptions options, CancellationToken cancellationToken)
-    {
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = cancellationToken };
-        await Parallel.ForEachAsync(paths, parallel, async (path, token) =>
-        {
-            if (await store.StatAsync(path, token) is not { } entry)
-            {
-                await builder.AddSkippedAsync(mount, path, SkipReason.NotFound, token);
-                return;
-            }
-
-            await builder.AddAsync(mount, [entry], token);
-            if (entry.Kind == StoreEntryKind.Directory)
-            {
-                await AddBelowAsync(builder, mount, store, path, token);
-            }
-        });
-    }
-
-    private static async Task AddBelowAsync(ManifestBuilder builder, int mount, IUnderStore store, byte[] directory, CancellationToken cancellationToken)
-    {
-        var units = new Stack<ListUnit>();
-        units.Push(directory.Length == 0 ? ListUnit.Everything : new ListUnit([.. directory, (byte)'/']));
-        while (units.TryPop(out ListUnit? unit))
-        {
-            await foreach (ListPage page in store.ListUnitAsync(unit, cancellationToken))
-            {
-                await builder.AddAsync(mount, page.Entries, cancellationToken);
-                foreach (ListUnit split in page.Split)
-                {
-                    units.Push(split);
-                }
-            }
-        }
-    }
-
     private static async Task WorkAsync(ManifestBuilder builder, IReadOnlyList<IUnderStore> stores, UnitQueue queue, TreeListerOptions options, CancellationToken cancellationToken)
     {
         await Task.Yield(); // A store that answers at once would keep the first worker's caller from starting the second.

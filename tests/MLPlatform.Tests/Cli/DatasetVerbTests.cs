@@ -62,6 +62,65 @@ public sealed class DatasetVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Add_FilesFrom_TakesWhatTheListNamesAndSyncUsesItAgain()
+    {
+        Directory.CreateDirectory(Path.Combine(Source, "d", "e"));
+        foreach (string name in (string[])["two", "d/three", "d/e/four"])
+        {
+            File.WriteAllText(Path.Combine(Source, name), name);
+        }
+
+        string list = Path.Combine(_root, "list");
+        File.WriteAllText(list, "./one\nd/e\n\none\n");
+        Assert.Matches(": 2 files, ", await DoneAsync("add", "some", Source, "--files-from", list));
+        Assert.Contains("files from: ", await DoneAsync("show", "some"), StringComparison.Ordinal);
+        File.Delete(list);
+        File.WriteAllText(Path.Combine(Source, "five"), "5");
+        Assert.Matches(": unchanged, 2 files, ", await DoneAsync("sync", "some"));
+        File.WriteAllText(Path.Combine(Source, "d/e/six"), "6");
+        Assert.Matches(": 1 added, 0 changed, 0 removed, 2 unchanged; now 3 files, ", await DoneAsync("sync", "some"));
+
+        // One that is gone by now stops the sync, and the version stays.
+        File.Delete(Path.Combine(Source, "one"));
+        (int code, _, string error) = await RunAsync("sync", "some");
+        Assert.Equal(1, code);
+        Assert.Equal("mlp: missing, line 1: one\nmlp: the file list, line 1: 'one' is not in file://" + Source + "; nothing was changed.\n", error);
+        Assert.Contains("files:       3\n", await DoneAsync("show", "some"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, "missing, line 2: gone\n", "one\ngone\n")]
+    [InlineData(2, "list, line 2: 'one' has some columns and not all", "one\none\t5\n")]
+    [InlineData(2, "list, line 2: 'two\uFFFDthree' holds a NUL byte; say --null", "one\ntwo\0three\0")]
+    public async Task Add_FilesFromAWrongList_AddsNothing(int expected, string part, string list)
+    {
+        string path = Path.Combine(_root, "list");
+        File.WriteAllText(path, list);
+        (int code, string output, string error) = await RunAsync("add", "some", Source, "--files-from", path);
+        Assert.Equal((expected, ""), (code, output));
+        Assert.Contains(part, error, StringComparison.Ordinal);
+        Assert.Equal("[]\n", await DoneAsync("list", "--json"));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(_root, "state", "datasets")));
+    }
+
+    [Fact]
+    public async Task Add_FilesFromWithNull_TakesNamesThatHoldLineFeeds()
+    {
+        File.WriteAllText(Path.Combine(Source, "a\nb"), "x");
+        File.WriteAllText(Path.Combine(_root, "list"), "a\nb\0");
+        Assert.Matches(": 1 file, 1 B", await DoneAsync("add", "odd", Source, "--null", "--files-from", Path.Combine(_root, "list")));
+        (int code, _, string error) = await RunAsync("add", "other", Source, "--null");
+        Assert.Equal(2, code);
+        Assert.Contains("give --files-from FILE with it", error, StringComparison.Ordinal);
+        (code, _, error) = await RunAsync("add", "other", $"{Source}@/a", $"{Source}@/b", "--files-from", Path.Combine(_root, "list"));
+        Assert.Equal(2, code);
+        Assert.Contains("A file list is of one SOURCE", error, StringComparison.Ordinal);
+        (code, _, error) = await RunAsync("add", "other", Source, "--files-from", Path.Combine(_root, "nowhere"));
+        Assert.Equal(2, code);
+        Assert.Contains("nowhere", Assert.Single(error.Trim().Split('\n')), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Show_Skipped_ListsNamesWithTheirReasons()
     {
         await DoneAsync("add", "shadow", $"{Source}@/x", $"{Source}@/x/one");

@@ -147,21 +147,6 @@ public sealed class TreeListerTests : IDisposable
     }
 
     [Fact]
-    public async Task AddPaths_OfFilesDirectoriesAndNothing_TakesTheFirstTwoAndListsTheThird()
-    {
-        var store = new PagedStore(s_entries, byDirectory: true);
-        await using ManifestBuilder builder = ManifestBuilder.Open(_folder.Options());
-        byte[][] paths = [.. new[] { "top", "d2", "d1/e1/f01", "nowhere" }.Select(Encoding.UTF8.GetBytes)];
-        await TreeLister.AddPathsAsync(builder, 0, store, paths.ToAsyncEnumerable(), new TreeListerOptions(), CancellationToken.None);
-        using Manifest manifest = Manifest.Open((await builder.FinishAsync(_folder.Versions, CancellationToken.None)).Path);
-
-        Assert.Equal(["d1", "d2", "top"], Names(manifest, ""));
-        Assert.Equal(["e1"], Names(manifest, "d1"));
-        Assert.Equal(s_entries.Count(e => Encoding.UTF8.GetString(e.Path).StartsWith("d2/", StringComparison.Ordinal)) + 2, manifest.Files);
-        Assert.Equal([("nowhere", SkipReason.NotFound)], manifest.SkippedNames().Select(s => (s.DisplayPath, s.Reason)));
-    }
-
-    [Fact]
     public async Task List_OfALocalDirectory_GivesFilesThatItsStoreOpens()
     {
         string root = _folder.Work("data");

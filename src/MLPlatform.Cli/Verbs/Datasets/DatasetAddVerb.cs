@@ -1,7 +1,9 @@
+using Microsoft.Win32.SafeHandles;
 using MLPlatform.Cli.Framework;
 using MLPlatform.Cli.Listing;
 using MLPlatform.Cli.Mounting;
 using MLPlatform.Cli.Options;
+using MLPlatform.Core;
 using MLPlatform.Datasets;
 using MLPlatform.UnderStore;
 
@@ -24,6 +26,25 @@ internal sealed class DatasetAddVerb : Verb
         IsPerCall = true,
     };
 
+    private static readonly Setting<string?> s_filesFrom = new(
+        "files-from",
+        "FILE",
+        "Instead of listing SOURCE, take the files that FILE names ('-': standard input), one path below SOURCE a line; a directory stands for all below it. PATH, SIZE, ETAG and MTIME with tabs between them spare a request for each file of an s3:// source. 'mlp dataset sync' uses the same list again.",
+        null,
+        static t => t[0])
+    {
+        Group = "Dataset options",
+        Completion = CompletionKind.File,
+        IsPerCall = true,
+    };
+
+    private static readonly Setting<bool> s_null = new(
+        "null", null, "Records of --files-from end with NUL instead of a line feed, as 'find -print0' writes them.", false, static t => SettingKinds.ParseFlag(t[0]))
+    {
+        Group = "Dataset options",
+        IsPerCall = true,
+    };
+
     public override string Path => "dataset add";
 
     public override string Summary => "names one or more sources and lists them into a first version";
@@ -32,6 +53,8 @@ internal sealed class DatasetAddVerb : Verb
         Gives sources a NAME and lists them. The listing becomes an immutable version, named by its digest; mounts of NAME show exactly that version until 'mlp dataset sync' has made a newer one and they are mounted again, or follow.
 
         Several sources make one tree: SOURCE@/PATH appears at PATH. Options for the store are remembered; credentials only by reference.
+
+        With --files-from the dataset is made of the files that a list names. Those that SOURCE lacks are reported by name, and then nothing is added; names that come twice are taken once.
 
         An interrupted listing is kept and goes on with 'mlp dataset sync NAME'.
         """;
@@ -42,12 +65,13 @@ internal sealed class DatasetAddVerb : Verb
         new("SOURCE[@/PATH]", "s3://bucket[/prefix], file:///path or a plain path, and where it appears in the tree (the root without @/PATH).", CompletionKind.Directory) { IsRepeatable = true },
     ];
 
-    public override IReadOnlyList<Setting> Settings { get; } = [s_noSync, s_keep, .. DatasetSettings.Listing];
+    public override IReadOnlyList<Setting> Settings { get; } = [s_filesFrom, s_null, s_noSync, s_keep, .. DatasetSettings.Listing];
 
     public override IReadOnlyList<Example> Examples { get; } =
     [
         new("Name a prefix", "mlp dataset add imagenet s3://bucket/imagenet"),
         new("Two stores in one tree", "mlp dataset add speech s3://audio/en@/audio file:///nfs/labels@/labels"),
+        new("Only some files", "grep '^train/' files.txt | mlp dataset add train s3://bucket/imagenet --files-from -"),
         new("Name it and mount it", "mlp dataset add cats --anonymous s3://public/cats && mlp mount cats /mnt/cats"),
     ];
 
@@ -67,8 +91,22 @@ internal sealed class DatasetAddVerb : Verb
 
         // Before the name is written there is nothing to go on with but the command itself.
         context.ResumeCommand = () => catalogue.Contains(name) ? $"mlp dataset sync {name}" : "mlp " + string.Join(' ', context.Arguments.Select(MountPointCheck.Quote));
-        DatasetSyncResult? result = await ListingDisplay.RunAsync(
-            context.Terminal, progress => catalogue.AddAsync(definition, list: !context.Get(s_noSync), DatasetSettings.BuildOptions(context, progress), cancellationToken));
+        MissingFiles missing = new();
+        await using Stream? list = OpenList(context);
+        FileListInput? files = list is null ? null : new FileListInput(list, context.Get(s_null), context.Get(s_filesFrom) is "-" ? "standard input" : context.Get(s_filesFrom)!);
+        DatasetSyncResult? result;
+        try
+        {
+            result = await ListingDisplay.RunAsync(
+                context.Terminal,
+                progress => catalogue.AddAsync(definition, files, list: !context.Get(s_noSync), DatasetSettings.BuildOptions(context, progress) with { Missing = missing }, cancellationToken));
+        }
+        catch (CacheException) when (missing.Count > 0)
+        {
+            DatasetSettings.ShowMissing(context, missing);
+            throw;
+        }
+
         if (result is not null)
         {
             SyncReport.Show(context, result);
@@ -90,4 +128,28 @@ internal sealed class DatasetAddVerb : Verb
 
         return ExitCodes.Done;
     });
+
+    private static FileStream? OpenList(VerbContext context)
+    {
+        string? path = context.Get(s_filesFrom);
+        if (path is null && context.Get(s_null))
+        {
+            throw new CacheException(CacheError.Configuration, "--null says how the records of a file list end; give --files-from FILE with it.");
+        }
+
+        const int StandardInput = 0;
+        try
+        {
+            return path switch
+            {
+                null => null,
+                "-" => new FileStream(new SafeFileHandle(StandardInput, ownsHandle: false), FileAccess.Read, bufferSize: 0),
+                _ => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0),
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CacheException(CacheError.Configuration, $"The file list {path} cannot be read: {(e is UnauthorizedAccessException ? "permission denied, or it is a directory" : e.Message.TrimEnd('.'))}.", e);
+        }
+    }
 }

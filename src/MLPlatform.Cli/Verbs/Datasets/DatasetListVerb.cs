@@ -83,6 +83,8 @@ internal sealed class DatasetListVerb : Verb
         }
 
         writer.WriteEndArray();
+        writer.WriteBoolean("file_list", dataset.FileList);
+        writer.WriteBoolean("index_tar", dataset.IndexTar);
         writer.WritePropertyName("current");
         if (dataset.Current is null)
         {

@@ -41,6 +41,20 @@ internal static class DatasetSettings
         Progress = progress,
     };
 
+    /// <summary>Names of a file list that its store does not have, a line each on stderr.</summary>
+    public static void ShowMissing(VerbContext context, MissingFiles missing)
+    {
+        foreach ((long line, string path) in missing.Names)
+        {
+            context.Terminal.Fail($"missing, line {line}: {path}");
+        }
+
+        if (missing.Count > missing.Names.Count)
+        {
+            context.Terminal.Fail($"missing: {Count(missing.Count - missing.Names.Count)} more");
+        }
+    }
+
     /// <summary>Divides <c>NAME[@VERSION]</c>.</summary>
     public static (string Name, string? Version) NameAndVersion(string text)
     {

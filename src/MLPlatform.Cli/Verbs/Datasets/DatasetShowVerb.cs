@@ -77,6 +77,16 @@ internal sealed class DatasetShowVerb : Verb
             rows.Add(["source", $"/{source.Path} ← {source.Uri}{(how.Length == 0 ? "" : $" ({string.Join(", ", how)})")}"]);
         }
 
+        if (summary.FileList)
+        {
+            rows.Add(["files from", "the list it was added with"]);
+        }
+
+        if (summary.IndexTar)
+        {
+            rows.Add(["tar shards", "their members are shown as files"]);
+        }
+
         if (summary.Current is { } version)
         {
             rows.Add([versionName, version.Version.ToString()]);

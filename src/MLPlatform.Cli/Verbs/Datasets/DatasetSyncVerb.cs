@@ -1,6 +1,7 @@
 using MLPlatform.Cli.Framework;
 using MLPlatform.Cli.Listing;
 using MLPlatform.Cli.Options;
+using MLPlatform.Core;
 using MLPlatform.Datasets;
 
 namespace MLPlatform.Cli.Verbs.Datasets;
@@ -13,6 +14,8 @@ internal sealed class DatasetSyncVerb : Verb
 
     public override string Description => """
         Lists the sources of NAME. When something was added, changed or removed, a new version becomes the current one; mounts that follow move on to it, all others keep theirs. Unchanged files keep their inode numbers and so their cached pages.
+
+        A dataset made by --files-from is looked up anew, name by name of the list that was kept; what its columns say is believed again.
 
         An interrupted or killed listing goes on where it was when the command is run again within a day.
         """;
@@ -33,8 +36,17 @@ internal sealed class DatasetSyncVerb : Verb
     {
         string name = context.Operands[0];
         context.ResumeCommand = () => $"mlp dataset sync {name}";
-        DatasetSyncResult result = await ListingDisplay.RunAsync(context.Terminal, progress => catalogue.SyncAsync(name, DatasetSettings.BuildOptions(context, progress), cancellationToken));
-        SyncReport.Show(context, result);
-        return ExitCodes.Done;
+        MissingFiles missing = new();
+        try
+        {
+            DatasetSyncResult result = await ListingDisplay.RunAsync(context.Terminal, progress => catalogue.SyncAsync(name, DatasetSettings.BuildOptions(context, progress) with { Missing = missing }, cancellationToken));
+            SyncReport.Show(context, result);
+            return ExitCodes.Done;
+        }
+        catch (CacheException) when (missing.Count > 0)
+        {
+            DatasetSettings.ShowMissing(context, missing);
+            throw;
+        }
     });
 }
