@@ -87,7 +87,7 @@ public sealed partial class CachedDataset : IRangeSource, ILocalFiles, IDisposab
     public FileKey KeyOf(FileVersion file)
     {
         StoreScope scope = _scopes.GetOrAdd(file.Store, static store => StoreScope.Of(store));
-        return FileKey.Of(scope.Hash, scope.Uri, file.Object.Path, file.Object.Identity, file.Object.Size);
+        return FileKey.Of(scope.Hash, scope.Uri, file.Object.Path, file.Object.Identity, file.Object.Size, file.Object.Offset);
     }
 
     public void Dispose()

@@ -201,7 +201,7 @@ public sealed class ControlFileSystem : FuseFileSystem
         FileVersion? file = _tree.GetFile(inode);
         return file is null
             ? "not a file of this dataset\n"
-            : $"path: /{Encoding.UTF8.GetString(_tree.GetPath(inode) ?? [])}\nuri: {file.DisplayUri}\nidentity: {file.Object.Identity}\nbytes: {file.Object.Size}\ncached: {_local?.Describe(file) ?? "nothing"} (the kernel's page cache is not counted)\n";
+            : $"path: /{Encoding.UTF8.GetString(_tree.GetPath(inode) ?? [])}\nuri: {file.DisplayUri}\nidentity: {file.Object.Identity}\nbytes: {file.Object.Size}\n{(file.Object.IsRange ? $"offset: {file.Object.Offset}\n" : "")}cached: {_local?.Describe(file) ?? "nothing"} (the kernel's page cache is not counted)\n";
     }
 
     private FuseAttributes Directory(ulong inode) => new()

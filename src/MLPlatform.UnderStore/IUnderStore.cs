@@ -42,11 +42,12 @@ public interface IUnderStore : IAsyncDisposable
     IAsyncEnumerable<ListPage> ListUnitAsync(ListUnit unit, CancellationToken cancellationToken);
 
     /// <summary>Reads bytes <paramref name="offset"/> … <paramref name="offset"/> + <paramref name="count"/> of one version; returns when all have gone to the sink.</summary>
-    /// <param name="count">At least 1; the range lies inside the object.</param>
+    /// <param name="offset">Counted from <see cref="StoreObject.Offset"/>.</param>
+    /// <param name="count">At least 1; the range lies inside <see cref="StoreObject.Size"/>.</param>
     /// <exception cref="CacheException"><c>VersionChanged</c>: the object is another one by now; <c>NotFound</c>: it is gone.</exception>
     Task ReadAsync(StoreObject storeObject, long offset, long count, IReadSink sink, CancellationToken cancellationToken);
 
-    /// <summary>The local file behind an object, for reads that the kernel serves by itself; null where the store is not a local disk.</summary>
+    /// <summary>The local file behind an object, for reads that the kernel serves by itself; null where the store is not a local disk, and for a range of an object.</summary>
     /// <returns>An open read-only descriptor that the caller closes, checked against the wanted version.</returns>
     /// <exception cref="CacheException"><c>VersionChanged</c>, <c>NotFound</c>, <c>AccessDenied</c>.</exception>
     Microsoft.Win32.SafeHandles.SafeFileHandle? OpenLocal(StoreObject storeObject);

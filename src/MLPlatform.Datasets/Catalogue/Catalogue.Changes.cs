@@ -163,6 +163,7 @@ public sealed partial class Catalogue
                 Inodes = inodes,
                 Budget = options.Budget,
                 Resumable = isResumable,
+                IndexTar = definition?.IndexTar ?? false,
                 ResumeWithin = options.ResumeWithin,
                 ListingKey = string.Join('\n', sources.Select(static source => $"{source.Store.EndpointUrl} {source.Store.Region}")),
                 Time = _time,

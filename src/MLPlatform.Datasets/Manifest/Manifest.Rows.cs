@@ -24,6 +24,8 @@ public sealed partial class Manifest
     private Column _filesBelow;
     private Column _bytesBelow;
     private Column _directoriesBelow;
+    private Column _offset;
+    private Column _objectSize;
     private ManifestSection _classes;
     private ManifestSection _identity;
     private ManifestSection _texts;
@@ -158,8 +160,26 @@ public sealed partial class Manifest
     public byte[]? LinkTargetOf(long row) =>
         KindOf(row) == StoreEntryKind.SymbolicLink ? Text((long)(ulong)IdentityValue(row)).ToArray() : null;
 
-    /// <summary>What the store of <see cref="MountOf"/> must be asked for to read a file's bytes. A directory at or above a mount is that store's root.</summary>
+    /// <summary>It is a file inside an indexed shard.</summary>
+    public bool IsMember(long row) => ClassOf(row).IsMember;
+
+    /// <summary>What the store of <see cref="MountOf"/> must be asked for to read a file's bytes. A directory at or above a mount is that store's root; a member's object is its shard.</summary>
     public StoreObject ObjectOf(long row)
+    {
+        if (!IsMember(row))
+        {
+            return WholeObjectOf(row);
+        }
+
+        long shard = ShardOf(row, out long objectSize);
+        long size = SizeOf(row);
+        long offset = OffsetOf(row);
+        return offset >= 0 && size >= 0 && offset <= objectSize - size
+            ? new StoreObject(WholeObjectOf(shard).Path, size, IdentityOf(row)) { Offset = offset, ObjectSize = objectSize }
+            : throw _pages.Damaged("a member lies outside its shard");
+    }
+
+    private StoreObject WholeObjectOf(long row)
     {
         byte[] path = PathOf(row);
         int mountBytes = Encoding.UTF8.GetByteCount(Mounts[MountOf(row)].Path);
@@ -186,6 +206,29 @@ public sealed partial class Manifest
         }
     }
 
+    internal long OffsetOf(long row) => (long)_offset[row];
+
+    /// <summary>The directory above a member that stands for its shard.</summary>
+    private long ShardOf(long row, out long objectSize)
+    {
+        while (row != RootRow)
+        {
+            row = ParentOf(row);
+            if (KindOf(row) != StoreEntryKind.Directory)
+            {
+                throw _pages.Damaged("a row lies in what is no directory");
+            }
+
+            objectSize = (long)_objectSize[DirectoryOf(row)];
+            if (objectSize != 0)
+            {
+                return row;
+            }
+        }
+
+        throw _pages.Damaged("a member lies in no shard");
+    }
+
     internal long MtimeOf(long row) => (long)_mtime[row];
 
     private void BindRows()
@@ -208,6 +251,8 @@ public sealed partial class Manifest
         _filesBelow = RequireColumn(SectionType.DirectoryFiles, directories);
         _bytesBelow = RequireColumn(SectionType.DirectoryBytes, directories);
         _directoriesBelow = RequireColumn(SectionType.DirectoryDirectories, directories);
+        _offset = ColumnOrZeros(SectionType.RowOffset, rows);
+        _objectSize = ColumnOrZeros(SectionType.DirectoryObjectSize, directories);
         if (_classes.Width != ManifestFormat.ClassBytes || (_identity.Type != SectionType.None && (_identity.Width != 16 || _identity.Count != rows)))
         {
             throw _pages.Damaged("its classes or identities have the wrong size");

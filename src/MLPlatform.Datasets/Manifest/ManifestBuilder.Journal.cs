@@ -46,11 +46,12 @@ public sealed partial class ManifestBuilder
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            await EncodeUnsynchronizedAsync(unit.Mount, page.Entries, cancellationToken);
+            IReadOnlyList<StoreEntry> shards = _options.IndexTar ? [.. page.Entries.Where(entry => IsShard(unit.Mount, entry))] : [];
+            await EncodeUnsynchronizedAsync(unit.Mount, shards.Count == 0 ? page.Entries : [.. page.Entries.Where(entry => !IsShard(unit.Mount, entry))], cancellationToken);
 
             // No wait between the last name and this: a checkpoint has both or has the unit open still.
             rest = page.Rest is null ? null : OpenUnsynchronized(unit.Mount, page.Rest);
-            split = [.. page.Split.Select(one => OpenUnsynchronized(unit.Mount, one))];
+            split = [.. page.Split.Select(one => OpenUnsynchronized(unit.Mount, one)), .. shards.Select(shard => OpenUnsynchronized(unit.Mount, new ListUnit([]), shard))];
             CloseUnsynchronized(unit);
             CheckpointIfDueUnsynchronized();
         }
@@ -146,9 +147,9 @@ public sealed partial class ManifestBuilder
         }
     }
 
-    private OpenUnit OpenUnsynchronized(int mount, ListUnit unit)
+    private OpenUnit OpenUnsynchronized(int mount, ListUnit unit, StoreEntry? shard = null, bool hasBegun = false)
     {
-        var open = new OpenUnit(_nextUnit++, mount, unit);
+        var open = new OpenUnit(_nextUnit++, mount, unit, shard, hasBegun);
         if (_journal is not null)
         {
             _opened.Add(open.Id, open);

@@ -24,6 +24,7 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
     private long _progressed;
     private bool _finished;
     private bool _disposed;
+    private volatile bool _startsAnew;
 
     private ManifestBuilder(ManifestBuilderOptions options, WorkDirectory work)
     {
@@ -105,6 +106,74 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether an entry is a shard whose members are to be given instead of it.</summary>
+    internal bool IsShard(int mount, StoreEntry entry) => _options.IndexTar && ShardIndexer.IsShard(entry) && _encoder.Shows(mount, entry);
+
+    /// <summary>What was found so far is not gone on with: part of it has become wrong.</summary>
+    internal void StartAnewNextTime() => _startsAnew = true;
+
+    /// <summary>Adds some members of a shard; more follow.</summary>
+    /// <returns>The unit to go on with.</returns>
+    internal async ValueTask<OpenUnit?> AddMembersAsync(int mount, StoreEntry shard, TarMembers members, OpenUnit? unit, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            // Before the first member: whatever checkpoint holds some of them also says so.
+            if (unit is { HasBegun: false })
+            {
+                OpenUnit begun = OpenUnsynchronized(unit.Mount, unit.Unit, unit.Shard, hasBegun: true);
+                CloseUnsynchronized(unit);
+                unit = begun;
+            }
+
+            await EncodeMembersUnsynchronizedAsync(mount, shard, members, cancellationToken);
+            CheckpointIfDueUnsynchronized();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw WorkDirectory.Fault(e, _work.Root);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+
+        Report(ListPhase.Listing, null);
+        return unit;
+    }
+
+    /// <summary>Adds the last members of a shard and the directory that stands for it, and closes its unit.</summary>
+    internal async ValueTask AddShardAsync(int mount, StoreEntry shard, TarMembers members, OpenUnit? unit, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            await EncodeMembersUnsynchronizedAsync(mount, shard, members, cancellationToken);
+            while (!_encoder.TryEncodeShard(mount, shard, _append))
+            {
+                await MakeRoomUnsynchronizedAsync(cancellationToken);
+            }
+
+            if (unit is not null)
+            {
+                CloseUnsynchronized(unit);
+            }
+
+            CheckpointIfDueUnsynchronized();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw WorkDirectory.Fault(e, _work.Root);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+
+        Report(ListPhase.Listing, null);
+    }
+
     /// <summary>Writes <c>DIGEST.manifest</c> into a directory, which is made if missing; nothing is added any more. The file appears whole or not at all.</summary>
     public async Task<ManifestBuildResult> FinishAsync(string directory, CancellationToken cancellationToken)
     {
@@ -146,7 +215,7 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
         _buffer.Dispose();
         _journal?.Dispose();
         _units?.Dispose();
-        if (_finished || !_options.Resumable)
+        if (_finished || _startsAnew || !_options.Resumable)
         {
             _work.Remove();
         }
@@ -163,6 +232,18 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
         foreach (StoreEntry entry in entries)
         {
             while (!_encoder.TryEncode(mount, entry, _append))
+            {
+                await MakeRoomUnsynchronizedAsync(cancellationToken);
+            }
+        }
+    }
+
+    private async ValueTask EncodeMembersUnsynchronizedAsync(int mount, StoreEntry shard, TarMembers members, CancellationToken cancellationToken)
+    {
+        Invariant.That(!_finished);
+        for (int i = 0; i < members.Count; i++)
+        {
+            while (!_encoder.TryEncodeMember(mount, shard, members[i], members.NameOf(i), _append))
             {
                 await MakeRoomUnsynchronizedAsync(cancellationToken);
             }

@@ -31,6 +31,9 @@ public sealed record ManifestBuilderOptions
     /// <summary>Keep a journal in the work directory, so that a listing goes on where it was killed.</summary>
     public bool Resumable { get; init; }
 
+    /// <summary>Whoever lists for the builder gives the members of tar shards in their place.</summary>
+    public bool IndexTar { get; init; }
+
     /// <summary>Anything else that a resumed listing must have in common with the one it goes on with, such as the endpoint. No secret: it is hashed, not kept.</summary>
     public string ListingKey { get; init; } = "";
 

@@ -61,4 +61,10 @@ internal enum SectionType : uint
 
     /// <summary>Names that were left out, and why.</summary>
     Skipped = 19,
+
+    /// <summary>Per row: where a member's bytes begin in its shard; left out together with <see cref="DirectoryObjectSize"/> when no shard is indexed.</summary>
+    RowOffset = 20,
+
+    /// <summary>Per directory: bytes of the shard that it stands for; else zero.</summary>
+    DirectoryObjectSize = 21,
 }

@@ -34,4 +34,10 @@ public enum SkipReason : byte
 
     /// <summary>A symbolic link without a target, or with one that no kernel takes.</summary>
     UnusableLink = 10,
+
+    /// <summary>A tar shard holds it as a link, a device, a pipe or something unknown.</summary>
+    NoFileInShard = 11,
+
+    /// <summary>A tar shard holds it with holes, so its bytes do not lie there as they are.</summary>
+    SparseInShard = 12,
 }

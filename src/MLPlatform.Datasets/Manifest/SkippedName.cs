@@ -29,6 +29,8 @@ public sealed record SkippedName(byte[] Path, SkipReason Reason)
         SkipReason.HiddenByMount => "another store of the dataset is mounted there",
         SkipReason.NotFound => "the store does not have it",
         SkipReason.UnusableLink => "the symbolic link has no usable target",
+        SkipReason.NoFileInShard => "its shard holds it as a link, a device or a pipe",
+        SkipReason.SparseInShard => "its shard holds it with holes",
         _ => $"reason {(byte)Reason}, unknown to this mlp",
     };
 }

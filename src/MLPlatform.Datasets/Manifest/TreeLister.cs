@@ -33,6 +33,13 @@ public static class TreeLister
         await Task.Yield(); // A store that answers at once would keep the first worker's caller from starting the second.
         while (await queue.TakeAsync(cancellationToken) is { } unit)
         {
+            if (unit.Shard is { } shard)
+            {
+                await new ShardIndexer(builder, unit.Mount, stores[unit.Mount]).AddAsync(shard, unit, cancellationToken);
+                queue.Done();
+                continue;
+            }
+
             OpenUnit? current = unit;
             await foreach (ListPage page in stores[unit.Mount].ListUnitAsync(unit.Unit, cancellationToken))
             {

@@ -71,7 +71,7 @@ internal sealed partial class FileUnderStore : IUnderStore
             {
                 try
                 {
-                    Read(storeObject, offset, count, sink, cancellationToken);
+                    Read(storeObject, storeObject.Offset + offset, count, sink, cancellationToken);
                 }
                 catch (CacheException)
                 {
@@ -86,6 +86,11 @@ internal sealed partial class FileUnderStore : IUnderStore
 
     public SafeFileHandle? OpenLocal(StoreObject storeObject)
     {
+        if (storeObject.IsRange)
+        {
+            return null;
+        }
+
         SafeFileHandle handle = OpenForRead(storeObject);
         try
         {
@@ -160,7 +165,7 @@ internal sealed partial class FileUnderStore : IUnderStore
     private void CheckVersion(SafeFileHandle handle, StoreObject wanted)
     {
         StatxBuffer stat = RootDirectory.Stat(handle, _root.Display(wanted.Path));
-        if (stat.Type != Libc.ModeRegular || (long)stat.Size != wanted.Size || ObjectIdentity.FromFile(stat.MtimeTotalNanoseconds, stat.Inode) != wanted.Identity)
+        if (stat.Type != Libc.ModeRegular || (long)stat.Size != wanted.ObjectSize || ObjectIdentity.FromFile(stat.MtimeTotalNanoseconds, stat.Inode) != wanted.Identity)
         {
             throw FileErrors.Changed(_root.Display(wanted.Path));
         }

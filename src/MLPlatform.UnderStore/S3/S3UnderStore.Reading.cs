@@ -124,9 +124,11 @@ internal sealed partial class S3UnderStore
 
         public byte[]? ETag { get; } = ETagOf(storeObject.Identity);
 
-        public long Size { get; } = storeObject.Size;
+        /// <summary>Of the whole object, as Content-Range tells it.</summary>
+        public long Size { get; } = storeObject.ObjectSize;
 
-        public long Offset { get; } = offset;
+        /// <summary>From the start of the object.</summary>
+        public long Offset { get; } = storeObject.Offset + offset;
 
         public long Count { get; } = count;
 

@@ -84,14 +84,14 @@ public sealed class DatasetVerbTests : IDisposable
         File.Delete(Path.Combine(Source, "one"));
         (int code, _, string error) = await RunAsync("sync", "some");
         Assert.Equal(1, code);
-        Assert.Equal("mlp: missing, line 1: one\nmlp: the file list, line 1: 'one' is not in file://" + Source + "; nothing was changed.\n", error);
-        Assert.Contains("files:       3\n", await DoneAsync("show", "some"), StringComparison.Ordinal);
+        Assert.Equal("mlp: missing, line 1: one\nmlp: missing, line 4: one\nmlp: 2 names of the file list are not in file://" + Source + ", the first in line 1: 'one'; nothing was changed.\n", error);
+        Assert.Matches("\nfiles: +3\n", await DoneAsync("show", "some"));
     }
 
     [Theory]
     [InlineData(1, "missing, line 2: gone\n", "one\ngone\n")]
     [InlineData(2, "list, line 2: 'one' has some columns and not all", "one\none\t5\n")]
-    [InlineData(2, "list, line 2: 'two\uFFFDthree' holds a NUL byte; say --null", "one\ntwo\0three\0")]
+    [InlineData(2, "list, line 2: 'two\uFFFDthree\uFFFD' holds a NUL byte; say --null", "one\ntwo\0three\0")]
     public async Task Add_FilesFromAWrongList_AddsNothing(int expected, string part, string list)
     {
         string path = Path.Combine(_root, "list");

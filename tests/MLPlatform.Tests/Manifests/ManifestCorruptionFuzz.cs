@@ -19,8 +19,7 @@ public sealed class ManifestCorruptionFuzz : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        using Manifest first = Manifest.Open((await _folder.BuildAsync(ManifestSamples.First, _folder.Options(ManifestSamples.Mounts))).Path);
-        ManifestBuildResult result = await _folder.BuildAsync(ManifestSamples.Second, _folder.Options(ManifestSamples.Mounts, first));
+        ManifestBuildResult result = await ManifestSamples.BuildShardsAsync(_folder);
         _bytes = await File.ReadAllBytesAsync(result.Path);
         _path = Path.Combine(_folder.Versions, "damaged");
         using Manifest whole = Manifest.Open(result.Path);

@@ -32,6 +32,9 @@ public sealed class ManifestGoldenTests : IDisposable
     }
 
     [Fact]
+    public async Task VersionWithShards_OfAFixedInput_ComesOutByteForByte() => await AssertGoldenAsync(await ManifestSamples.BuildShardsAsync(_folder), "manifest-shards.golden");
+
+    [Fact]
     public async Task Rebuild_WithoutAnyChange_IsTheSameVersion()
     {
         using Manifest first = Manifest.Open((await _folder.BuildAsync(ManifestSamples.First, _folder.Options(ManifestSamples.Mounts))).Path);

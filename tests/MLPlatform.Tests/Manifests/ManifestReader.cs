@@ -20,7 +20,7 @@ internal static class ManifestReader
         {
             manifest.GetEntry(row, out TreeEntry entry);
             text.Append(CultureInfo.InvariantCulture, $"{row} {Convert.ToHexString(manifest.PathOf(row))} {entry.Inode} {entry.Kind} {entry.Size} {entry.MtimeNanoseconds} {entry.Mode} {entry.Uid} {entry.Gid} {entry.LinkCount} ");
-            text.Append(CultureInfo.InvariantCulture, $"{manifest.IdentityOf(row)} {manifest.MountOf(row)} {manifest.ParentOf(row)} {manifest.ObjectOf(row).Path.Length} {manifest.TryFindInode(entry.Inode, out long found)} {found} ");
+            text.Append(CultureInfo.InvariantCulture, $"{manifest.IdentityOf(row)} {manifest.MountOf(row)} {manifest.ParentOf(row)} {manifest.ObjectOf(row).Path.Length} {manifest.ObjectOf(row).Offset} {manifest.ObjectOf(row).ObjectSize} {manifest.TryFindInode(entry.Inode, out long found)} {found} ");
             if (entry.Kind == StoreEntryKind.Directory)
             {
                 text.Append(CultureInfo.InvariantCulture, $"{manifest.TotalsOf(row)}");

@@ -26,6 +26,29 @@ internal static class ManifestSamples
         (1, new StoreEntry { Path = "hdfs-like"u8.ToArray(), Kind = StoreEntryKind.File, Size = 0, MtimeNanoseconds = 0, Identity = ObjectIdentity.FromHdfs(1_700_000_002_000, 16_385) }),
     ];
 
+    /// <summary>The second version upon the first, with the members of two shards in it.</summary>
+    public static async Task<ManifestBuildResult> BuildShardsAsync(ManifestFolder folder)
+    {
+        using Manifest first = Manifest.Open((await folder.BuildAsync(First, folder.Options(Mounts))).Path);
+        await using ManifestBuilder builder = ManifestBuilder.Open(folder.Options(Mounts, first) with { IndexTar = true });
+        foreach (IGrouping<int, (int Mount, StoreEntry Entry)> mount in Second.GroupBy(static e => e.Mount))
+        {
+            await builder.AddAsync(mount.Key, [.. mount.Select(static e => e.Entry)], CancellationToken.None);
+        }
+
+        TarMembers members = new();
+        for (int i = 0; i < 20; i++)
+        {
+            members.Add(new TarMember(TarMemberKind.File, 512 + (i * 2048), 1000 + i, 1_600_000_000_000_000_000 + (i * 1_000_000_000L)), Encoding.UTF8.GetBytes($"{i / 5}/{i:d6}.jpg"));
+        }
+
+        members.Add(new TarMember(TarMemberKind.NoFile, 41_472, 0, 0), "link"u8);
+        members.Add(new TarMember(TarMemberKind.Directory, 41_984, 0, 1_500_000_000_000_000_000), "hollow"u8);
+        await builder.AddShardAsync(0, ManifestFolder.FileEntry("train/shard-0.tar", 50_000, "0123456789abcdef0123456789abcdef-3"), members, null, CancellationToken.None);
+        await builder.AddShardAsync(1, new StoreEntry { Path = "sub/shard-1.tar"u8.ToArray(), Kind = StoreEntryKind.File, Size = 60_000, Mode = 416, Uid = 1000, Gid = 100, MtimeNanoseconds = 1_700_000_004_000_000_000, Identity = ObjectIdentity.FromFile(1_700_000_004_000_000_000, 4712) }, members, null, CancellationToken.None);
+        return await builder.FinishAsync(folder.Versions, CancellationToken.None);
+    }
+
     /// <summary>The same a day later: some gone, some changed, some new.</summary>
     public static IReadOnlyList<(int Mount, StoreEntry Entry)> Second { get; } =
     [

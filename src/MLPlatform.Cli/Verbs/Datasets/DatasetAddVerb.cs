@@ -45,6 +45,17 @@ internal sealed class DatasetAddVerb : Verb
         IsPerCall = true,
     };
 
+    private static readonly Setting<bool> s_indexTar = new(
+        "index-tar",
+        null,
+        "Show the members of tar shards as files: NAME.tar appears as a directory of that name with what the tar holds below it. Links, devices and sparse members are left out and counted.",
+        false,
+        static t => SettingKinds.ParseFlag(t[0]))
+    {
+        Group = "Dataset options",
+        IsPerCall = true,
+    };
+
     public override string Path => "dataset add";
 
     public override string Summary => "names one or more sources and lists them into a first version";
@@ -56,6 +67,8 @@ internal sealed class DatasetAddVerb : Verb
 
         With --files-from the dataset is made of the files that a list names. Those that SOURCE lacks are reported by name, and then nothing is added; names that come twice are taken once.
 
+        With --index-tar the headers of all objects whose names end in .tar are read once, now and at each sync; reading a member is then a ranged read of its shard. Members look like their shard: its owner and mode, and gone when it is replaced.
+
         An interrupted listing is kept and goes on with 'mlp dataset sync NAME'.
         """;
 
@@ -65,13 +78,14 @@ internal sealed class DatasetAddVerb : Verb
         new("SOURCE[@/PATH]", "s3://bucket[/prefix], file:///path or a plain path, and where it appears in the tree (the root without @/PATH).", CompletionKind.Directory) { IsRepeatable = true },
     ];
 
-    public override IReadOnlyList<Setting> Settings { get; } = [s_filesFrom, s_null, s_noSync, s_keep, .. DatasetSettings.Listing];
+    public override IReadOnlyList<Setting> Settings { get; } = [s_filesFrom, s_null, s_indexTar, s_noSync, s_keep, .. DatasetSettings.Listing];
 
     public override IReadOnlyList<Example> Examples { get; } =
     [
         new("Name a prefix", "mlp dataset add imagenet s3://bucket/imagenet"),
         new("Two stores in one tree", "mlp dataset add speech s3://audio/en@/audio file:///nfs/labels@/labels"),
         new("Only some files", "grep '^train/' files.txt | mlp dataset add train s3://bucket/imagenet --files-from -"),
+        new("Samples of WebDataset shards as files", "mlp dataset add laion s3://bucket/shards --index-tar && mlp mount laion /mnt/laion && ls /mnt/laion/00000.tar"),
         new("Name it and mount it", "mlp dataset add cats --anonymous s3://public/cats && mlp mount cats /mnt/cats"),
     ];
 
@@ -87,6 +101,7 @@ internal sealed class DatasetAddVerb : Verb
             Name = name,
             Sources = [.. context.Operands.Skip(1).Select(text => DatasetSource.Parse(text, reference, Environment.CurrentDirectory))],
             KeepVersions = context.Get(s_keep),
+            IndexTar = context.Get(s_indexTar),
         };
 
         // Before the name is written there is nothing to go on with but the command itself.

@@ -15,7 +15,7 @@ internal sealed class ListJournal : IDisposable
     private const int RecordHeaderBytes = 8;
 
     // Changes with the layout of the journal, of runs or of records: an mlp of another age starts anew.
-    private const string Format = "mlp listing 1";
+    private const string Format = "mlp listing 2";
 
     private readonly SafeFileHandle _file;
     private long _length;
@@ -97,6 +97,7 @@ internal sealed class ListJournal : IDisposable
         Add(Format);
         Add(options.DatasetName);
         Add(options.ListingKey);
+        Add(options.IndexTar ? "tar" : "");
         foreach (ManifestMount mount in options.Mounts)
         {
             Add(mount.Path);

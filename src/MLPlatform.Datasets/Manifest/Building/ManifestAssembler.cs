@@ -121,6 +121,12 @@ internal sealed class ManifestAssembler
             AddColumn(SectionType.RowETagParts, _rows.ETagParts);
         }
 
+        if (_rows.HasShards)
+        {
+            AddColumn(SectionType.RowOffset, _rows.Offset, findUnit: true);
+            AddColumn(SectionType.DirectoryObjectSize, _rows.DirectoryObjectSize);
+        }
+
         AddBlob(SectionType.Texts, _rows.Texts, 0, 0);
         AddBlob(SectionType.Skipped, _rows.SkippedList, 0, 0);
         Invariant.That(_sections.Count <= ManifestFormat.MaxSections);

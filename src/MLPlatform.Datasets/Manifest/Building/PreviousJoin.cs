@@ -84,7 +84,7 @@ internal sealed class PreviousJoin
             return true; // A directory's number stands for its path.
         }
 
-        if (_newMount[previous.MountOf(row)] != record.Mount)
+        if (_newMount[previous.MountOf(row)] != record.Mount || previous.IsMember(row) != record.IsMember || previous.OffsetOf(row) != (record.IsMember ? record.Offset : 0))
         {
             return false;
         }

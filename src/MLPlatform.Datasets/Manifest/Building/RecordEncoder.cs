@@ -117,6 +117,92 @@ internal sealed class RecordEncoder
         return true;
     }
 
+    /// <summary>True where a shard's members would be shown: its name can be in a tree and no other store hides it. Any thread may call it.</summary>
+    public bool Shows(int mount, StoreEntry entry)
+    {
+        byte[] prefix = _mountPaths[mount];
+        return PosixNames.Check(entry.Path) == SkipReason.None && (!_nested || OwnerOf(prefix.Length == 0 ? entry.Path : [.. prefix, (byte)'/', .. entry.Path]) == mount);
+    }
+
+    /// <summary>Adds one entry of a shard below the shard's own path.</summary>
+    /// <returns>False when <paramref name="append"/> took no more; call again with the same member.</returns>
+    public bool TryEncodeMember(int mount, StoreEntry shard, in TarMember member, ReadOnlySpan<byte> name, Append append)
+    {
+        byte[] below = new byte[shard.Path.Length + 1 + name.Length];
+        shard.Path.CopyTo(below, 0);
+        below[shard.Path.Length] = (byte)'/';
+        name.CopyTo(below.AsSpan(shard.Path.Length + 1));
+        if (member.Kind == TarMemberKind.Directory)
+        {
+            return TryEncode(mount, DirectoryOf(shard) with { Path = below, MtimeNanoseconds = member.MtimeNanoseconds }, append);
+        }
+
+        SkipReason reason = member.Kind switch
+        {
+            TarMemberKind.NoFile => SkipReason.NoFileInShard,
+            TarMemberKind.Sparse => SkipReason.SparseInShard,
+            _ => SkipReason.None,
+        };
+        ReadOnlySpan<byte> path = default;
+        reason = reason == SkipReason.None ? Judge(mount, StoreEntryKind.File, below, shard, out path) : reason;
+        if (reason != SkipReason.None)
+        {
+            return TrySkip(mount, below, reason, append);
+        }
+
+        if (!TryAddDirectory(path[..path.LastIndexOf((byte)'/')], append))
+        {
+            return false;
+        }
+
+        int keyLength = SortRecord.WriteKey(_key, path);
+        int payloadLength = SortRecord.WriteMember(_payload, shard, member, mount);
+        if (!append(_key.AsSpan(0, keyLength), _payload.AsSpan(0, payloadLength)))
+        {
+            return false;
+        }
+
+        Files++;
+        Bytes += member.Size;
+        return true;
+    }
+
+    /// <summary>Adds the directory that stands for a shard.</summary>
+    /// <returns>False when <paramref name="append"/> took no more; call again.</returns>
+    public bool TryEncodeShard(int mount, StoreEntry shard, Append append)
+    {
+        SkipReason reason = Judge(mount, StoreEntryKind.Directory, shard.Path, shard, out ReadOnlySpan<byte> path);
+        if (reason != SkipReason.None)
+        {
+            return TrySkip(mount, shard.Path, reason, append);
+        }
+
+        int parent = path.LastIndexOf((byte)'/');
+        if (parent > 0 && !TryAddDirectory(path[..parent], append))
+        {
+            return false;
+        }
+
+        int keyLength = SortRecord.WriteKey(_key, path);
+        int payloadLength = SortRecord.WriteShard(_payload, DirectoryOf(shard), shard.Size, mount);
+        if (!append(_key.AsSpan(0, keyLength), _payload.AsSpan(0, payloadLength)))
+        {
+            return false;
+        }
+
+        Directories++;
+        return true;
+    }
+
+    /// <summary>What may read a file may search the directory in its place.</summary>
+    private static StoreEntry DirectoryOf(StoreEntry shard) => shard with
+    {
+        Kind = StoreEntryKind.Directory,
+        Size = 0,
+        Identity = ObjectIdentity.None,
+        Mode = shard.Mode is { } mode ? (ushort)(mode | ((mode & 0x124) >> 2)) : null, // 0444: r becomes x too.
+    };
+
     /// <returns>False when <paramref name="append"/> took no more; call again.</returns>
     public bool TrySkip(int mount, ReadOnlySpan<byte> path, SkipReason reason, Append append)
     {

@@ -13,6 +13,8 @@ internal sealed partial class RowPass
 
     public TempColumn Inode { get; }
 
+    public TempColumn Offset { get; }
+
     public TempColumn NameGroups { get; }
 
     public TempBlob Names { get; }
@@ -41,6 +43,8 @@ internal sealed partial class RowPass
 
     public TempColumn DirectoryNewest { get; }
 
+    public TempColumn DirectoryObjectSize { get; }
+
     public IReadOnlyList<ManifestClass> Classes => _classes;
 
     public long Rows => Class.Count;
@@ -66,12 +70,16 @@ internal sealed partial class RowPass
     /// <summary>Some number differs from its row plus one.</summary>
     public bool InodesDiffer { get; private set; }
 
+    /// <summary>Some directory stands for a shard.</summary>
+    public bool HasShards { get; private set; }
+
     public void Dispose()
     {
         IDisposable[] all =
         [
             _queue, Class, Size, Mtime, ETagParts, Inode, NameGroups, Names, Texts, Identity, SkippedList, DirectoryRow, DirectoryParent, DirectoryIsImplied,
             DirectoryFirstChild, DirectorySubdirectories, DirectoryFiles, DirectoryBytes, DirectoryDirectories, DirectoryNewest,
+            Offset, DirectoryObjectSize,
         ];
         foreach (IDisposable one in all)
         {

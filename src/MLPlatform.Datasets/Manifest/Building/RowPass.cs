@@ -45,6 +45,7 @@ internal sealed unsafe partial class RowPass : IDisposable
         _queue = new DirectoryQueue(Path.Combine(options.WorkDirectory, "column-queue"));
         (Class, Size, Mtime, ETagParts, Inode) = (Column("class"), Column("size"), Column("mtime"), Column("parts"), Column("inode"));
         (NameGroups, Names, Texts, Identity, SkippedList) = (Column("groups"), Blob("names"), Blob("texts"), Blob("identity"), Blob("skipped"));
+        (Offset, DirectoryObjectSize) = (Column("offset"), Column("dir-object"));
         (DirectoryRow, DirectoryParent, DirectoryIsImplied) = (Column("dir-row"), Column("dir-parent"), Column("dir-implied"));
         (DirectoryFirstChild, DirectorySubdirectories) = (Column("dir-first"), Column("dir-subdirectories"));
         (DirectoryFiles, DirectoryBytes, DirectoryDirectories, DirectoryNewest) = (Column("dir-files"), Column("dir-bytes"), Column("dir-directories"), Column("dir-newest"));
@@ -81,7 +82,7 @@ internal sealed unsafe partial class RowPass : IDisposable
         if (record.Key.SequenceEqual(_lastKey.AsSpan(0, _lastKeyLength)))
         {
             // The better claim came first. A file under a directory's name cannot be shown; anything else was only found twice.
-            if (_lastWasDirectory && record.Claim == SortRecord.Rank.File && record.Depth != SortRecord.SkippedDepth)
+            if (_lastWasDirectory && record.Claim >= SortRecord.Rank.File && record.Depth != SortRecord.SkippedDepth)
             {
                 Skip(record.Path, SkipReason.ShadowedByDirectory, restoreSlashes: true);
                 _lastWasDirectory = false;
@@ -121,8 +122,11 @@ internal sealed unsafe partial class RowPass : IDisposable
         Class.Add(ClassOf(record));
         Mtime.Add(record.Claim == SortRecord.Rank.ImpliedDirectory ? 0 : record.MtimeNanoseconds);
         AddIdentity(record);
+        Offset.Add(record.IsMember ? record.Offset : 0);
         if (record.Kind == StoreEntryKind.Directory)
         {
+            DirectoryObjectSize.Add(record.ObjectSize);
+            HasShards |= record.Claim == SortRecord.Rank.Shard;
             Size.Add(DirectoryRow.Count);
             DirectoryRow.Add(row);
             DirectoryParent.Add(Math.Max(0, _directory));
@@ -233,7 +237,7 @@ internal sealed unsafe partial class RowPass : IDisposable
     private bool TryAskSource(SortRecord record, out ulong inode)
     {
         inode = 0;
-        if (_options.Inodes is not { } source)
+        if (_options.Inodes is not { } source || record.IsMember)
         {
             return false;
         }
@@ -246,7 +250,7 @@ internal sealed unsafe partial class RowPass : IDisposable
 
     private int ClassOf(SortRecord record)
     {
-        var rowClass = new ManifestClass(record.Kind, record.IdentityKind, record.Mode, record.Uid, record.Gid, record.Mount);
+        var rowClass = new ManifestClass(record.Kind, record.IdentityKind, record.Mode, record.Uid, record.Gid, record.Mount, record.IsMember);
         if (!_classIndex.TryGetValue(rowClass, out int index))
         {
             index = _classes.Count;

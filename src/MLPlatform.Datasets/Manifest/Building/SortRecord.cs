@@ -14,7 +14,7 @@ internal readonly unsafe ref struct SortRecord
 {
     public const int HeaderBytes = 4;
     public const int DepthBytes = 2;
-    public const int FixedPayloadBytes = 50;
+    public const int FixedPayloadBytes = 74;
 
     /// <summary>The depth of names that are not in the tree; they sort behind it.</summary>
     public const ushort SkippedDepth = ushort.MaxValue;
@@ -24,6 +24,21 @@ internal readonly unsafe ref struct SortRecord
     /// <summary>No server's ETag and no link's target comes near.</summary>
     public const int MaxTextBytes = 8192;
 
+    // The payload: rank, time and offset decide in this order between claims to one name, so they are stored the way bytes compare.
+    private const int TimeAt = 1;
+    private const int OffsetAt = 9;
+    private const int KindAt = 17;
+    private const int IdentityKindAt = 18;
+    private const int HasAt = 19;
+    private const int ModeAt = 20;
+    private const int UidAt = 22;
+    private const int GidAt = 26;
+    private const int MountAt = 30;
+    private const int SizeAt = 34;
+    private const int IdentityAt = 42;
+    private const int MemberTimeAt = 58;
+    private const int ObjectSizeAt = 66;
+
     private const byte HasMode = 1;
     private const byte HasUid = 2;
     private const byte HasGid = 4;
@@ -32,12 +47,18 @@ internal readonly unsafe ref struct SortRecord
 
     public SortRecord(byte* record) => _record = record;
 
-    /// <summary>What a name is worth against another claim to it. A directory shadows a file; the store's own word on a directory beats its being implied by what is in it.</summary>
+    /// <summary>What a name is worth against another claim to it. A directory shadows a file; the store's own word on a directory beats its being implied by what is in it,
+    /// and its word on a file that of a shard on a member.</summary>
     public enum Rank : byte
     {
-        Directory = 0,
-        ImpliedDirectory = 1,
-        File = 2,
+        /// <summary>The directory that stands for an indexed shard.</summary>
+        Shard = 0,
+        Directory = 1,
+        ImpliedDirectory = 2,
+        File = 3,
+
+        /// <summary>A file inside a shard.</summary>
+        Member = 4,
     }
 
     public ReadOnlySpan<byte> Key => new(_record + HeaderBytes, KeyLength(_record));
@@ -55,23 +76,33 @@ internal readonly unsafe ref struct SortRecord
 
     public SkipReason SkipReason => (SkipReason)Payload[0];
 
-    public long MtimeNanoseconds => (long)(~BinaryPrimitives.ReadUInt64BigEndian(Payload[1..]) ^ (1UL << 63));
+    public bool IsMember => Claim == Rank.Member;
 
-    public StoreEntryKind Kind => (StoreEntryKind)Payload[9];
+    public long MtimeNanoseconds => IsMember
+        ? BinaryPrimitives.ReadInt64LittleEndian(Payload[MemberTimeAt..])
+        : (long)(~BinaryPrimitives.ReadUInt64BigEndian(Payload[TimeAt..]) ^ (1UL << 63));
 
-    public IdentityKind IdentityKind => (IdentityKind)Payload[10];
+    /// <summary>Where a member's bytes begin in its shard; 0 for all others.</summary>
+    public long Offset => (long)~BinaryPrimitives.ReadUInt64BigEndian(Payload[OffsetAt..]);
 
-    public ushort? Mode => (Payload[11] & HasMode) != 0 ? BinaryPrimitives.ReadUInt16LittleEndian(Payload[12..]) : null;
+    /// <summary>Bytes of the shard that a directory stands for; 0 for all others.</summary>
+    public long ObjectSize => BinaryPrimitives.ReadInt64LittleEndian(Payload[ObjectSizeAt..]);
 
-    public uint? Uid => (Payload[11] & HasUid) != 0 ? BinaryPrimitives.ReadUInt32LittleEndian(Payload[14..]) : null;
+    public StoreEntryKind Kind => (StoreEntryKind)Payload[KindAt];
 
-    public uint? Gid => (Payload[11] & HasGid) != 0 ? BinaryPrimitives.ReadUInt32LittleEndian(Payload[18..]) : null;
+    public IdentityKind IdentityKind => (IdentityKind)Payload[IdentityKindAt];
 
-    public int Mount => BinaryPrimitives.ReadInt32LittleEndian(Payload[22..]);
+    public ushort? Mode => (Payload[HasAt] & HasMode) != 0 ? BinaryPrimitives.ReadUInt16LittleEndian(Payload[ModeAt..]) : null;
 
-    public long Size => BinaryPrimitives.ReadInt64LittleEndian(Payload[26..]);
+    public uint? Uid => (Payload[HasAt] & HasUid) != 0 ? BinaryPrimitives.ReadUInt32LittleEndian(Payload[UidAt..]) : null;
 
-    public UInt128 IdentityValue => BinaryPrimitives.ReadUInt128LittleEndian(Payload[34..]);
+    public uint? Gid => (Payload[HasAt] & HasGid) != 0 ? BinaryPrimitives.ReadUInt32LittleEndian(Payload[GidAt..]) : null;
+
+    public int Mount => BinaryPrimitives.ReadInt32LittleEndian(Payload[MountAt..]);
+
+    public long Size => BinaryPrimitives.ReadInt64LittleEndian(Payload[SizeAt..]);
+
+    public UInt128 IdentityValue => BinaryPrimitives.ReadUInt128LittleEndian(Payload[IdentityAt..]);
 
     /// <summary>An ETag's text or a link's target.</summary>
     public ReadOnlySpan<byte> Text => Payload[FixedPayloadBytes..];
@@ -124,17 +155,43 @@ internal readonly unsafe ref struct SortRecord
         payload[0] = (byte)(kind == StoreEntryKind.Directory ? Rank.Directory : Rank.File);
 
         // The newest first: of two answers for one name the later one is likelier to be there still.
-        BinaryPrimitives.WriteUInt64BigEndian(payload[1..], ~((ulong)entry.MtimeNanoseconds ^ (1UL << 63)));
-        payload[9] = (byte)kind;
-        payload[10] = (byte)identity.Kind;
-        payload[11] = (byte)((entry.Mode is null ? 0 : HasMode) | (entry.Uid is null ? 0 : HasUid) | (entry.Gid is null ? 0 : HasGid));
-        BinaryPrimitives.WriteUInt16LittleEndian(payload[12..], entry.Mode ?? 0);
-        BinaryPrimitives.WriteUInt32LittleEndian(payload[14..], entry.Uid ?? 0);
-        BinaryPrimitives.WriteUInt32LittleEndian(payload[18..], entry.Gid ?? 0);
-        BinaryPrimitives.WriteInt32LittleEndian(payload[22..], mount);
-        BinaryPrimitives.WriteInt64LittleEndian(payload[26..], isFile ? entry.Size : 0);
-        BinaryPrimitives.WriteUInt128LittleEndian(payload[34..], identity.Value);
+        BinaryPrimitives.WriteUInt64BigEndian(payload[TimeAt..], ~((ulong)entry.MtimeNanoseconds ^ (1UL << 63)));
+        BinaryPrimitives.WriteUInt64BigEndian(payload[OffsetAt..], ulong.MaxValue);
+        payload[KindAt] = (byte)kind;
+        payload[IdentityKindAt] = (byte)identity.Kind;
+        payload[HasAt] = (byte)((entry.Mode is null ? 0 : HasMode) | (entry.Uid is null ? 0 : HasUid) | (entry.Gid is null ? 0 : HasGid));
+        BinaryPrimitives.WriteUInt16LittleEndian(payload[ModeAt..], entry.Mode ?? 0);
+        BinaryPrimitives.WriteUInt32LittleEndian(payload[UidAt..], entry.Uid ?? 0);
+        BinaryPrimitives.WriteUInt32LittleEndian(payload[GidAt..], entry.Gid ?? 0);
+        BinaryPrimitives.WriteInt32LittleEndian(payload[MountAt..], mount);
+        BinaryPrimitives.WriteInt64LittleEndian(payload[SizeAt..], isFile ? entry.Size : 0);
+        BinaryPrimitives.WriteUInt128LittleEndian(payload[IdentityAt..], identity.Value);
+        payload[MemberTimeAt..FixedPayloadBytes].Clear();
         return FixedPayloadBytes + WriteText(payload[FixedPayloadBytes..], kind, entry, identity);
+    }
+
+    /// <summary>Writes a file inside a shard. Of two members of one name the one behind counts, as it does when a tar is unpacked.</summary>
+    /// <param name="shard">Its owner, mode, identity and time.</param>
+    /// <returns>Its length.</returns>
+    public static int WriteMember(Span<byte> payload, StoreEntry shard, in TarMember member, int mount)
+    {
+        int length = WritePayload(payload, StoreEntryKind.File, shard, mount);
+        payload[0] = (byte)Rank.Member;
+        BinaryPrimitives.WriteUInt64BigEndian(payload[OffsetAt..], ~(ulong)member.Offset);
+        BinaryPrimitives.WriteInt64LittleEndian(payload[SizeAt..], member.Size);
+        BinaryPrimitives.WriteInt64LittleEndian(payload[MemberTimeAt..], member.MtimeNanoseconds);
+        return length;
+    }
+
+    /// <summary>Writes the directory that stands for a shard.</summary>
+    /// <param name="directory">As such.</param>
+    /// <returns>Its length.</returns>
+    public static int WriteShard(Span<byte> payload, StoreEntry directory, long objectSize, int mount)
+    {
+        int length = WritePayload(payload, StoreEntryKind.Directory, directory, mount);
+        payload[0] = (byte)Rank.Shard;
+        BinaryPrimitives.WriteInt64LittleEndian(payload[ObjectSizeAt..], objectSize);
+        return length;
     }
 
     /// <summary>Writes a directory that only follows from what is in it.</summary>
@@ -143,8 +200,9 @@ internal readonly unsafe ref struct SortRecord
     {
         payload[..FixedPayloadBytes].Clear();
         payload[0] = (byte)Rank.ImpliedDirectory;
-        payload[9] = (byte)StoreEntryKind.Directory;
-        BinaryPrimitives.WriteInt32LittleEndian(payload[22..], mount);
+        BinaryPrimitives.WriteUInt64BigEndian(payload[OffsetAt..], ulong.MaxValue);
+        payload[KindAt] = (byte)StoreEntryKind.Directory;
+        BinaryPrimitives.WriteInt32LittleEndian(payload[MountAt..], mount);
         return FixedPayloadBytes;
     }
 

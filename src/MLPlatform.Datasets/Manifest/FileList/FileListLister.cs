@@ -108,6 +108,13 @@ internal static class FileListLister
         }
     }
 
-    private static ValueTask AddEntriesAsync(ManifestBuilder builder, int mount, IUnderStore store, IReadOnlyList<StoreEntry> entries, CancellationToken cancellationToken) =>
-        builder.AddAsync(mount, entries, cancellationToken);
+    private static async ValueTask AddEntriesAsync(ManifestBuilder builder, int mount, IUnderStore store, IReadOnlyList<StoreEntry> entries, CancellationToken cancellationToken)
+    {
+        StoreEntry[] shards = [.. entries.Where(entry => builder.IsShard(mount, entry))];
+        await builder.AddAsync(mount, shards.Length == 0 ? entries : [.. entries.Where(entry => !builder.IsShard(mount, entry))], cancellationToken);
+        foreach (StoreEntry shard in shards)
+        {
+            await new ShardIndexer(builder, mount, store).AddAsync(shard, null, cancellationToken);
+        }
+    }
 }
