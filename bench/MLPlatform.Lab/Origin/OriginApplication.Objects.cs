@@ -171,13 +171,15 @@ internal sealed partial class OriginApplication
             int count = (int)Math.Min(end - offset, FlushBytes);
             body.Read(offset, writer.GetMemory(count).Span[..count]);
             writer.Advance(count);
+
+            // Counted first: who has the last byte of an answer finds it counted.
+            Interlocked.Add(ref _bodyBytes, count);
             FlushResult flushed = await writer.FlushAsync();
             if (flushed.IsCompleted)
             {
                 return; // The client has gone.
             }
 
-            Interlocked.Add(ref _bodyBytes, count);
             offset += count;
         }
     }

@@ -6,7 +6,7 @@ namespace MLPlatform.Lab;
 /// <param name="Puts">PUTs of objects and buckets.</param>
 /// <param name="Others">Everything else.</param>
 /// <param name="Errors">Answers of status 400 and above.</param>
-/// <param name="BodyBytes">Object bytes written to sockets; listings and errors do not count.</param>
+/// <param name="BodyBytes">Object bytes handed to sockets, counted before a client can have them; listings and errors do not count.</param>
 public readonly record struct OriginCounters(long Gets, long Heads, long Lists, long Puts, long Others, long Errors, long BodyBytes)
 {
     public long Requests => Gets + Heads + Lists + Puts + Others;

@@ -6,7 +6,7 @@ namespace MLPlatform.Lab;
 /// <param name="Lists">Listing pages.</param>
 /// <param name="Puts">PUT and POST.</param>
 /// <param name="Others">Everything else.</param>
-/// <param name="ResponseBytes">Payload bytes sent to clients: no heads, no chunk framing, no answers of the proxy's own.</param>
+/// <param name="ResponseBytes">Payload bytes handed to the sockets of clients, counted before a client can have them: no heads, no chunk framing, no answers of the proxy's own.</param>
 /// <param name="RequestBytes">Payload bytes sent to the store.</param>
 /// <param name="Faults">Requests that a fault took effect on.</param>
 /// <param name="Broken">Connections that ended otherwise than by an orderly close between two requests.</param>

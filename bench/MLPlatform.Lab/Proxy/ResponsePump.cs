@@ -104,10 +104,11 @@ internal sealed class ResponsePump
 
     private void SendFront(int framing, int payload)
     {
+        // Counted first: who has the last byte of an answer finds it counted.
+        _proxy.Totals.CountResponseBytes(payload);
         _client.Send(_store.Buffered[..(framing + payload)]);
         _store.Consume(framing + payload);
         _position += payload;
-        _proxy.Totals.CountResponseBytes(payload);
     }
 
     private bool Stall()

@@ -66,7 +66,15 @@ public sealed class ChangingSourceTests : IDisposable
         // Who has the old version open reads it on, or hears that it is gone; never the new one.
         byte[] buffer = new byte[100];
         Assert.Equal(3, open.Length);
-        Assert.Equal("old", Encoding.UTF8.GetString(buffer, 0, open.Read(buffer)));
+        try
+        {
+            Assert.Equal("old", Encoding.UTF8.GetString(buffer, 0, open.Read(buffer)));
+        }
+        catch (IOException e) // Where the kernel took the page back meanwhile, and the store has the new object only.
+        {
+            Assert.Contains("tale", e.Message, StringComparison.Ordinal);
+        }
+
         Assert.ThrowsAny<IOException>(() => { unread.ReadExactly(buffer, 0, 1); });
 
         // The other mount did not move.

@@ -27,6 +27,7 @@ public sealed class FileReaderMemoryTests
             }
         })));
         Assert.InRange(fixture.Budget.PeakBytes, 1, 64 << 20);
+        await fixture.QuietAsync();
         Assert.InRange(fixture.Store.Counters.Bytes, 32 * Size, 32 * Size * 5 / 4);
     }
 
