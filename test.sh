@@ -27,16 +27,21 @@ done
 
 # What the tests use beyond the .NET SDK: a real S3 server, FUSE's helper, load generators, real data, and NativeAOT's linker.
 packages="radosgw ceph-mon ceph-osd ceph-common fuse3 fio rsync attr python3 openclipart-png clang zlib1g-dev curl"
-missing=
+missing= installing=
 for package in $packages; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 if [ -n "$missing" ]; then
   if [ $install = 1 ]; then
+    # Fetching waits for the network and building for the processor, so they run side by side.
     echo "installing:$missing"
-    sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    install_packages() {
+      local sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+      $sudo apt-get update -qq
+      $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    }
+    install_packages &
+    installing=$!
   else
     echo "NOT INSTALLED:$missing"
     echo "  tests that need them are skipped; to run them:  ./test.sh --install"
@@ -44,10 +49,17 @@ if [ -n "$missing" ]; then
 fi
 
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+trap 'rm -rf "$results"; servers' EXIT
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MLP_TEST_FULL=$full
 [ $full = 0 ] || export MLP_FUZZ_ROUNDS=60000
 status=0
+
+# Waits until what was missing is installed.
+servers() {
+  local job=$installing
+  installing=
+  [ -z "$job" ] || wait "$job" || { echo "test.sh: the packages could not be installed" >&2; exit 1; }
+}
 
 build() { dotnet build MLPlatform.sln -c "$1" -v quiet --nologo; }
 
@@ -61,6 +73,7 @@ run() { # name, project, configuration, test filter
 }
 
 build Release
+servers
 run unit tests/MLPlatform.Tests Release
 if [ $full = 1 ]; then
   build Debug
@@ -71,7 +84,8 @@ if [ $unit_only = 0 ]; then
     echo "== allocation gate"
     dotnet run --project bench/MLPlatform.Bench -c Release --no-build -- allocations || status=1
   fi
-  run mount tests/MLPlatform.MountTests Release
+  # What reads real data for minutes runs once: on the published binary where there is one.
+  run mount tests/MLPlatform.MountTests Release "$([ $published = 0 ] || echo 'Bulk!=true')"
   if [ $published = 1 ]; then
     ./publish.sh
     MLP_BINARY=$PWD/artifacts/publish/mlp run published tests/MLPlatform.MountTests Release "Published=true"

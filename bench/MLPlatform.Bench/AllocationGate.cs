@@ -14,7 +14,7 @@ internal static class AllocationGate
     public static int Run(string[] args)
     {
         ManualConfig config = ManualConfig.CreateEmpty()
-            .AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(3).WithIterationCount(5).WithInvocationCount(20_000).WithUnrollFactor(1))
+            .AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(1).WithIterationCount(3).WithInvocationCount(20_000).WithUnrollFactor(1))
             .AddLogger(args.Contains("--verbose") ? ConsoleLogger.Default : NullLogger.Instance)
             .AddColumnProvider(DefaultColumnProviders.Instance)
             .WithOptions(ConfigOptions.DisableLogFile);

@@ -4,6 +4,7 @@ using Xunit;
 namespace MLPlatform.MountTests.Cli;
 
 /// <summary>Machines and users that may not mount, or only by fusermount3. Each has a mount namespace of its own, in which /dev is made to look that way.</summary>
+[Trait("Published", "true")]
 public sealed class MountRightTests : IAsyncLifetime
 {
     // Nobody's user and group, without the groups of root.

@@ -5,8 +5,11 @@ using Xunit;
 namespace MLPlatform.MountTests.Cli;
 
 /// <summary>A mount's life in the background and in the foreground, and every way in which it must not begin.</summary>
+[Trait("Published", "true")]
 public sealed class MountVerbTests : IAsyncLifetime
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
     private readonly CliFolder _folder = new();
 
     public Task InitializeAsync() => Task.CompletedTask;
@@ -203,7 +206,7 @@ public sealed class MountVerbTests : IAsyncLifetime
         using System.Net.Sockets.TcpListener hole = new(System.Net.IPAddress.Loopback, 0);
         hole.Start();
         using Process adding = Mlp.Start(["dataset", "add", "far", "--anonymous", "--endpoint-url", $"http://{hole.LocalEndpoint}", "s3://bucket"], _folder.Environment);
-        using System.Net.Sockets.TcpClient asked = await hole.AcceptTcpClientAsync(); // By now it waits for an answer.
+        using System.Net.Sockets.TcpClient asked = await hole.AcceptTcpClientAsync().WaitAsync(s_patience); // By now it waits for an answer.
         await Command.RunAsync("/bin/kill", ["-INT", $"{adding.Id}"]);
         string error = await adding.StandardError.ReadToEndAsync();
         await adding.WaitForExitAsync();
@@ -253,11 +256,12 @@ public sealed class MountVerbTests : IAsyncLifetime
         using System.Net.Sockets.TcpListener hole = new(System.Net.IPAddress.Loopback, 0);
         hole.Start();
         using Process parent = Mlp.Start(["mount", "--anonymous", "--endpoint-url", $"http://{hole.LocalEndpoint}", "--start-timeout", "3s", "s3://bucket", _folder.Mount], _folder.Environment);
-        int child = 0;
-        await UntilAsync(() => (child = ChildOf(parent.Id)) != 0 || parent.HasExited);
+        using System.Net.Sockets.TcpClient asked = await hole.AcceptTcpClientAsync().WaitAsync(s_patience); // The server runs. Stopped before its exec it would hold its parent in vfork.
+        int child = ChildOf(parent.Id);
+        Assert.NotEqual(0, child);
         await Command.RunAsync("/bin/kill", ["-STOP", $"{child}"]);
-        string error = await parent.StandardError.ReadToEndAsync();
-        await parent.WaitForExitAsync();
+        string error = await parent.StandardError.ReadToEndAsync().WaitAsync(s_patience);
+        await parent.WaitForExitAsync().WaitAsync(s_patience);
         Assert.Equal(1, parent.ExitCode);
         Assert.Contains("said nothing for 3s and was stopped", error, StringComparison.Ordinal);
         Assert.False(_folder.IsMounted);
@@ -271,8 +275,9 @@ public sealed class MountVerbTests : IAsyncLifetime
         using System.Net.Sockets.TcpListener hole = new(System.Net.IPAddress.Loopback, 0);
         hole.Start();
         using Process parent = Mlp.Start(["mount", "--anonymous", "--endpoint-url", $"http://{hole.LocalEndpoint}", "s3://bucket", _folder.Mount], _folder.Environment);
-        int child = 0;
-        await UntilAsync(() => (child = ChildOf(parent.Id)) != 0 || parent.HasExited);
+        using System.Net.Sockets.TcpClient asked = await hole.AcceptTcpClientAsync().WaitAsync(s_patience); // The server runs. Stopped before its exec it would hold its parent in vfork.
+        int child = ChildOf(parent.Id);
+        Assert.NotEqual(0, child);
         await Command.RunAsync("/bin/kill", ["-INT", $"{parent.Id}"]);
         using CancellationTokenSource deadline = new(TimeSpan.FromSeconds(30));
         await parent.WaitForExitAsync(deadline.Token);

@@ -8,6 +8,7 @@ namespace MLPlatform.MountTests.Mount;
 /// <summary>Debian's openclipart on a real S3 server: every byte by every way of reading.</summary>
 [Collection(RadosGatewayFixture.Collection)]
 [Trait("Published", "true")]
+[Trait("Bulk", "true")] // Minutes of reading: once a run, on the published binary where there is one.
 public sealed class RealDataTests(RadosGatewayFixture server)
 {
     private const string Clipart = "/usr/share/openclipart/png";
