@@ -10,7 +10,12 @@ internal sealed class BenchOptions(string[] args)
     public string Mlp => Text("mlp", Environment.GetEnvironmentVariable("MLP_BINARY") ?? Path.GetFullPath("artifacts/publish/mlp"));
 
     /// <summary>Pairs of floor and measurement.</summary>
-    public int Pairs => Number("pairs", 11);
+    public int Pairs => Number("pairs", IsQuick ? 2 : 11);
+
+    /// <summary><c>--quick</c>: small and few, to see within a minute that a verb works. Its figures mean little.</summary>
+    public bool IsQuick => Has("quick");
+
+    public bool Has(string name) => args.Contains("--" + name);
 
     public int Number(string name, int standard) => int.Parse(Text(name, standard.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
 

@@ -1,19 +1,21 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using MLPlatform.Fuse;
+using MLPlatform.Lab;
 
 namespace MLPlatform.Bench;
 
 /// <summary>One <c>mlp mount</c> in the background, as a user starts it, with a state directory of its own.</summary>
-internal sealed partial class MountProcess : IDisposable
+internal sealed class MountProcess : IDisposable
 {
     private readonly string _mlp;
     private readonly string _root;
+    private readonly IReadOnlyDictionary<string, string> _environment;
 
-    private MountProcess(string mlp, string root)
+    private MountProcess(string mlp, string root, IReadOnlyDictionary<string, string> environment)
     {
         _mlp = mlp;
         _root = root;
+        _environment = environment;
         Directory = Path.Combine(root, "mnt");
         System.IO.Directory.CreateDirectory(Directory);
     }
@@ -26,24 +28,17 @@ internal sealed partial class MountProcess : IDisposable
     public int ProcessId { get; private set; }
 
     /// <summary>User and system time of the server so far.</summary>
-    public double CpuSeconds
-    {
-        get
-        {
-            if (GetCpuClock(ProcessId, out int clock) != 0 || GetTime(clock, out Timespec time) != 0)
-            {
-                throw new InvalidOperationException("The mount's server is gone.");
-            }
-
-            return time.Seconds + (time.Nanoseconds / 1e9);
-        }
-    }
+    public double CpuSeconds => new ProcessMeter(ProcessId).CpuSeconds;
 
     /// <param name="root">A directory that keeps catalogue and run files; made when missing.</param>
-    public static MountProcess Start(string mlp, string root, string source, params string[] options)
+    public static MountProcess Start(string mlp, string root, string source, params string[] options) =>
+        Start(mlp, root, source, new Dictionary<string, string>(), options);
+
+    /// <param name="root">A directory that keeps catalogue and run files; made when missing.</param>
+    public static MountProcess Start(string mlp, string root, string source, IReadOnlyDictionary<string, string> environment, params string[] options)
     {
         System.IO.Directory.CreateDirectory(root);
-        MountProcess mount = new(mlp, root);
+        MountProcess mount = new(mlp, root, environment);
         Stopwatch clock = Stopwatch.StartNew();
         mount.Run(["mount", source, mount.Directory, .. options]);
         mount.StartTime = clock.Elapsed;
@@ -51,18 +46,23 @@ internal sealed partial class MountProcess : IDisposable
         return mount;
     }
 
-    public static ProcessStartInfo Command(string mlp, string root, IEnumerable<string> arguments)
+    public static ProcessStartInfo Command(string mlp, string root, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         ProcessStartInfo info = mlp.EndsWith(".dll", StringComparison.Ordinal) ? new("dotnet", [mlp, .. arguments]) : new(mlp, arguments);
         info.Environment["MLP_STATE_DIR"] = Path.Combine(root, "state");
         info.Environment["XDG_RUNTIME_DIR"] = Path.Combine(root, "run");
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+        {
+            info.Environment[name] = value;
+        }
+
         System.IO.Directory.CreateDirectory(Path.Combine(root, "run"));
         return info;
     }
 
     public void Run(IEnumerable<string> arguments)
     {
-        using Process process = Process.Start(Command(_mlp, _root, arguments))!;
+        using Process process = Process.Start(Command(_mlp, _root, arguments, _environment))!;
         if (!process.WaitForExit(TimeSpan.FromMinutes(5)) || process.ExitCode != 0)
         {
             throw new InvalidOperationException($"mlp {string.Join(' ', arguments)} failed");
@@ -109,18 +109,5 @@ internal sealed partial class MountProcess : IDisposable
         }
 
         throw new InvalidOperationException($"No server of {directory} found.");
-    }
-
-    [LibraryImport("libc", EntryPoint = "clock_getcpuclockid")]
-    private static partial int GetCpuClock(int pid, out int clock);
-
-    [LibraryImport("libc", EntryPoint = "clock_gettime")]
-    private static partial int GetTime(int clock, out Timespec time);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Timespec
-    {
-        public long Seconds;
-        public long Nanoseconds;
     }
 }

@@ -11,7 +11,7 @@ namespace MLPlatform.Lab;
 /// one that runs already (<c>MLP_TEST_S3=http://host:port</c>, <c>MLP_TEST_S3_KEYS=access:secret</c>). Starting takes a
 /// dozen seconds, so a test run starts one. It ends with this process, however that ends.
 /// </summary>
-public sealed class RadosGateway : IAsyncDisposable
+public sealed partial class RadosGateway : IAsyncDisposable
 {
     private const string EndpointVariable = "MLP_TEST_S3";
     private const string KeysVariable = "MLP_TEST_S3_KEYS";
