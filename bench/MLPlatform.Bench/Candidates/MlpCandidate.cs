@@ -26,7 +26,7 @@ internal sealed class MlpCandidate(BenchOptions options, bool hasDiskCache) : Ca
     public static IEnumerable<string> StoreArguments(BenchStore store) =>
         store.AccessKey is null ? ["--endpoint-url", store.Endpoint.ToString(), "--anonymous"] : ["--endpoint-url", store.Endpoint.ToString()];
 
-    private IEnumerable<string> Arguments(BenchStore store, string cacheDirectory, MountLimits limits)
+    private List<string> Arguments(BenchStore store, string cacheDirectory, MountLimits limits)
     {
         List<string> arguments = [.. StoreArguments(store)];
         if (limits.MemoryBytes is { } memory)

@@ -217,7 +217,7 @@ public sealed class ShardTests : IDisposable
 
     private void Put(string path, byte[] content) => File.WriteAllBytes(Path.Combine(_root, path), content);
 
-    private static async Task<byte[]> ReadAsync(IUnderStore store, StoreObject storeObject, long offset, int count)
+    private static async Task<byte[]> ReadAsync(FileUnderStore store, StoreObject storeObject, long offset, int count)
     {
         ArraySink sink = new(count);
         await store.ReadAsync(storeObject, offset, count, sink, CancellationToken.None);
