@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Formats.Tar;
 using MLPlatform.Lab;
 using MLPlatform.MountTests.Support;
@@ -93,7 +94,13 @@ public sealed class ShardTests : IDisposable
         CommandResult read = await Command.ShellAsync($"cat {mount.PathOf("train/0002.tar/000001.json")}");
         Assert.Equal(1, read.ExitCode);
         Assert.Contains("Stale file handle", read.Error, StringComparison.Ordinal);
-        Assert.Contains(mount.Log, static line => line.Contains("train/0002.tar", StringComparison.Ordinal) && line.Contains("mlp dataset sync", StringComparison.Ordinal));
+        Stopwatch clock = Stopwatch.StartNew();
+        while (!mount.Log.Any(static line => line.Contains("train/0002.tar", StringComparison.Ordinal) && line.Contains("mlp dataset sync", StringComparison.Ordinal)))
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), "The log does not name the shard.");
+            await Task.Delay(20); // Its lines come through a pipe.
+        }
+
         Assert.Equal(File.ReadAllBytes(Path.Combine(Originals, "train/0001.tar/000001.json")), File.ReadAllBytes(mount.PathOf("train/0001.tar/000001.json")));
     }
 

@@ -92,6 +92,33 @@ public abstract class UnderStoreContract
     }
 
     [SkippableFact]
+    public async Task Read_RangeOfAnObject_GivesItsBytesAndOnlyAtThisVersion()
+    {
+        await using ContractStore store = await OpenAsync();
+        byte[] content = Content(100_000);
+        await store.PutAsync("shard", content);
+        StoreObject whole = await ObjectAsync(store.Store, "shard");
+        StoreObject range = new(whole.Path, 5000, whole.Identity) { Offset = 70_001, ObjectSize = whole.Size };
+        foreach ((int offset, int count) in ((int, int)[])[(0, 5000), (0, 1), (4999, 1), (1234, 777)])
+        {
+            CollectingSink sink = new(count);
+            await store.Store.ReadAsync(range, offset, count, sink, Limit());
+            Assert.True(content.AsSpan(70_001 + offset, count).SequenceEqual(sink.Data), $"{offset}+{count}");
+        }
+
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => store.Store.ReadAsync(range, 4999, 2, new CollectingSink(2), Limit()));
+        Assert.Null(store.Store.OpenLocal(range));
+
+        // Another version, and one of another length under an identity that does not tell.
+        await store.PutAsync("shard", Content(100_001));
+        CacheException changed = await Assert.ThrowsAsync<CacheException>(() => store.Store.ReadAsync(range, 0, 10, new CollectingSink(10), Limit()));
+        Assert.Equal(CacheError.VersionChanged, changed.Error);
+        StoreObject now = await ObjectAsync(store.Store, "shard");
+        changed = await Assert.ThrowsAsync<CacheException>(() => store.Store.ReadAsync(range with { Identity = now.Identity }, 0, 10, new CollectingSink(10), Limit()));
+        Assert.Equal(CacheError.VersionChanged, changed.Error);
+    }
+
+    [SkippableFact]
     public async Task Read_ManyAtOnce_EachGetsItsOwn()
     {
         await using ContractStore store = await OpenAsync();

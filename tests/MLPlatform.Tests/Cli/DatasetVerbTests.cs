@@ -88,6 +88,29 @@ public sealed class DatasetVerbTests : IDisposable
         Assert.Matches("\nfiles: +3\n", await DoneAsync("show", "some"));
     }
 
+    [Fact]
+    public async Task Add_IndexTar_ShowsMembersOfShardsAlsoFromAList()
+    {
+        byte[] tar = Manifests.Tars.Of(System.Formats.Tar.TarEntryFormat.Ustar, [("a", [1]), ("b", [2, 3])]);
+        File.WriteAllBytes(Path.Combine(Source, "x.tar"), tar);
+        File.WriteAllBytes(Path.Combine(Source, "y.tar"), tar);
+        Assert.Matches(": 5 files, 7 B", await DoneAsync("add", "all", Source, "--index-tar"));
+        Assert.Contains("tar shards: ", await DoneAsync("show", "all"), StringComparison.Ordinal);
+        Assert.Matches(": unchanged, 5 files", await DoneAsync("sync", "all"));
+        File.WriteAllText(Path.Combine(_root, "list"), "one\ny.tar\n");
+        Assert.Matches(": 3 files, 4 B", await DoneAsync("add", "some", Source, "--index-tar", "--files-from", Path.Combine(_root, "list")));
+
+        // An mlp that knows nothing of this must not list it in its own way.
+        Assert.Contains("\"format\": 2", File.ReadAllText(Path.Combine(_root, "state", "datasets", "all", "dataset.json")), StringComparison.Ordinal);
+        await DoneAsync("add", "plain", Source);
+        Assert.Contains("\"format\": 1", File.ReadAllText(Path.Combine(_root, "state", "datasets", "plain", "dataset.json")), StringComparison.Ordinal);
+
+        File.WriteAllBytes(Path.Combine(Source, "y.tar"), tar[..1300]);
+        (int code, _, string error) = await RunAsync("sync", "all");
+        Assert.Equal(1, code);
+        Assert.Contains("y.tar is no sound tar: the file ends in the middle of a header, at byte ", Assert.Single(error.Trim().Split('\n')), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1, "missing, line 2: gone\n", "one\ngone\n")]
     [InlineData(2, "list, line 2: 'one' has some columns and not all", "one\none\t5\n")]
