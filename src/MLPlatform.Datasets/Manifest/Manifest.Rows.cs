@@ -206,6 +206,9 @@ public sealed partial class Manifest
         }
     }
 
+    /// <summary>Bytes of the shard that a directory stands for; 0 for everything else.</summary>
+    internal long ShardSizeOf(long row) => KindOf(row) == StoreEntryKind.Directory ? (long)_objectSize[DirectoryOf(row)] : 0;
+
     internal long OffsetOf(long row) => (long)_offset[row];
 
     /// <summary>The directory above a member that stands for its shard.</summary>

@@ -17,6 +17,7 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
     private readonly RecordEncoder _encoder;
     private readonly SortBuffer _buffer;
     private readonly RecordEncoder.Append _append;
+    private readonly PreviousShards _previousShards;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly List<string> _runs = [];
     private readonly long _started;
@@ -33,6 +34,7 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
         _encoder = new RecordEncoder(options.Mounts);
         _buffer = new SortBuffer(options.SortBufferBytes, options.Budget);
         _append = _buffer.TryAppend;
+        _previousShards = new PreviousShards(options.Previous, options.Mounts);
         _started = _lastCheckpoint = _progressed = options.Time.GetTimestamp();
         OpenJournal();
         _filesAtStart = _encoder.Files;
@@ -108,6 +110,10 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
 
     /// <summary>Whether an entry is a shard whose members are to be given instead of it.</summary>
     internal bool IsShard(int mount, StoreEntry entry) => _options.IndexTar && ShardIndexer.IsShard(entry) && _encoder.Shows(mount, entry);
+
+    /// <summary>What the last version says of a shard that did not change.</summary>
+    /// <returns>False when it must be read.</returns>
+    internal bool TryReuseShard(int mount, StoreEntry shard, TarMembers members) => _previousShards.TryGet(mount, shard, members);
 
     /// <summary>What was found so far is not gone on with: part of it has become wrong.</summary>
     internal void StartAnewNextTime() => _startsAnew = true;

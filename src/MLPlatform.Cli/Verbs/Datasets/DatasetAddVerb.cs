@@ -67,7 +67,7 @@ internal sealed class DatasetAddVerb : Verb
 
         With --files-from the dataset is made of the files that a list names. Those that SOURCE lacks are reported by name, and then nothing is added; names that come twice are taken once.
 
-        With --index-tar the headers of all objects whose names end in .tar are read once, now and at each sync; reading a member is then a ranged read of its shard. Members look like their shard: its owner and mode, and gone when it is replaced.
+        With --index-tar the headers of all objects whose names end in .tar are read once, and a sync reads those of new and changed ones; reading a member is then a ranged read of its shard. Members look like their shard: its owner and mode, and gone when it is replaced.
 
         An interrupted listing is kept and goes on with 'mlp dataset sync NAME'.
         """;

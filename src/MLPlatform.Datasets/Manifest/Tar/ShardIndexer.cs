@@ -70,6 +70,12 @@ internal sealed class ShardIndexer(ManifestBuilder builder, int mount, IUnderSto
     {
         _hasAdded = false;
         TarMembers members = new();
+        if (unit is not { HasBegun: true } && builder.TryReuseShard(mount, shard, members))
+        {
+            await builder.AddShardAsync(mount, shard, members, unit, cancellationToken);
+            return;
+        }
+
         TarScanner scanner = new(shard.Size, members);
         TarSink sink = new(scanner);
         StoreObject storeObject = new(shard.Path, shard.Size, shard.Identity);
