@@ -36,6 +36,11 @@ internal sealed class DatasetMount : IMountHandle
     {
         MemoryBudget budget = new(options.MemoryBytes);
         MetricsServer? metrics = options.Metrics is { } address ? MetricsServer.Bind(address, TimeProvider.System, context.Loggers.CreateLogger<MetricsServer>()) : null;
+        if (metrics is not null)
+        {
+            MetricsLog.Serving(context.Loggers.CreateLogger<MetricsServer>(), metrics.EndPoint.ToString());
+        }
+
         MountedDataset? source = null;
         BlockPool? pool = null;
         MountCache? cache = null;
@@ -77,7 +82,6 @@ internal sealed class DatasetMount : IMountHandle
             if (metrics is not null)
             {
                 metrics.Start(() => session.Metrics, () => !session.Completion.IsCompleted);
-                MetricsLog.Serving(context.Loggers.CreateLogger<MetricsServer>(), metrics.EndPoint.ToString());
             }
 
             return new DatasetMount(source, pool, cache, reader, session, metrics);

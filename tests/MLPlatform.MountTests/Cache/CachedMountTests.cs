@@ -28,6 +28,7 @@ public sealed class CachedMountTests : IAsyncLifetime
     [InlineData(300_000, "shards")]
     [InlineData(5_000_000, "files")]
     [InlineData(5_000_000, "shards")]
+    [Promise("C2")]
     public async Task Remount_AfterAKill_AsksTheStoreForNothing(int objectBytes, string profile)
     {
         Requires.Fuse();
@@ -37,7 +38,7 @@ public sealed class CachedMountTests : IAsyncLifetime
         {
             ReadAll(first);
             OriginCounters cold = _origin.Counters;
-            Assert.Equal((long)objects * objectBytes, cold.BodyBytes);
+            Assert.True((long)objects * objectBytes == cold.BodyBytes, $"{cold}\n{await first.StatisticsAsync()}\n{string.Join('\n', first.Log)}");
 
             // Readers have their bytes before the disk has them.
             await first.UntilAsync("cached_bytes.disk", (long)objects * objectBytes);
@@ -52,6 +53,7 @@ public sealed class CachedMountTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    [Promise("C3")]
     public async Task Read_OfWhatIsCached_WorksWithoutTheStore()
     {
         Requires.Fuse();
@@ -68,6 +70,7 @@ public sealed class CachedMountTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    [Promise("C1")]
     public async Task Read_OfFlippedBytes_FetchesThemAgain()
     {
         Requires.Fuse();
@@ -96,6 +99,7 @@ public sealed class CachedMountTests : IAsyncLifetime
     }
 
     [SkippableFact]
+    [Promise("C4")]
     public async Task Cache_SmallerThanTheDataset_KeepsWhatItHas()
     {
         Requires.Fuse();
@@ -113,6 +117,29 @@ public sealed class CachedMountTests : IAsyncLifetime
         Assert.InRange((_origin.Counters - before).BodyBytes, 40_000_000, 48_000_000);
     }
 
+    [SkippableFact]
+    [Promise("C5")]
+    public async Task Cache_OfAnotherFormatOrNotADirectory_CostsNoRead()
+    {
+        Requires.Fuse();
+        await StartAsync(Objects, 50_000);
+        string other = Directory.CreateDirectory(Path.Combine(_root, "other")).FullName;
+        File.WriteAllText(Path.Combine(other, "format"), "mlp-cache 999\nof another day\n");
+        await using (MountedSource mount = await MountAsync("files", "--cache-dir", other))
+        {
+            ReadAll(mount);
+            Assert.Contains(mount.Log, line => line.Contains("set aside", StringComparison.Ordinal));
+            await mount.UntilAsync("cached_files", Objects);
+        }
+
+        Assert.Single(Directory.GetDirectories(other, "set-aside-*"));
+        string file = Path.Combine(_root, "file");
+        File.WriteAllText(file, "");
+        await using MountedSource without = await MountAsync("files", "--cache-dir", file);
+        ReadAll(without);
+        Assert.Contains(without.Log, line => line.Contains(file, StringComparison.Ordinal));
+    }
+
     private async Task StartAsync(int objects, int objectBytes)
     {
         _source = new SyntheticSource(Bucket, directories: 4, filesPerDirectory: objects / 4, objectBytes, seed: 3);
@@ -124,11 +151,33 @@ public sealed class CachedMountTests : IAsyncLifetime
     private Task<MountedSource> MountAsync(string profile, params string[] options) =>
         MountedSource.StartAsync("cached", ["--profile", profile, "--memory", "128MiB", .. options], root: _root);
 
-    private void ReadAll(MountedSource mount) => Parallel.For(0, _source.Count, new ParallelOptions { MaxDegreeOfParallelism = 8 }, index =>
+    // Threads of their own: on the thread pool, waiting readers would leave the store, which lives in this process, none to answer with.
+    private void ReadAll(MountedSource mount)
     {
-        string key = _source.KeyAt(index);
-        byte[] bytes = File.ReadAllBytes(mount.PathOf(key));
-        Assert.Equal(_source.ObjectBytes, bytes.Length);
-        Assert.Equal(-1, SyntheticContent.FirstMismatch(_source.Seed, key, 0, bytes));
-    });
+        long next = -1;
+        List<Exception> failures = [];
+        Thread[] threads = [.. Enumerable.Range(0, 8).Select(_ => new Thread(() =>
+        {
+            try
+            {
+                for (long index; (index = Interlocked.Increment(ref next)) < _source.Count;)
+                {
+                    string key = _source.KeyAt(index);
+                    byte[] bytes = File.ReadAllBytes(mount.PathOf(key));
+                    Assert.Equal(_source.ObjectBytes, bytes.Length);
+                    Assert.Equal(-1, SyntheticContent.FirstMismatch(_source.Seed, key, 0, bytes));
+                }
+            }
+            catch (Exception e)
+            {
+                lock (failures)
+                {
+                    failures.Add(e);
+                }
+            }
+        }))];
+        Array.ForEach(threads, static thread => thread.Start());
+        Array.ForEach(threads, static thread => thread.Join());
+        Assert.Empty(failures);
+    }
 }

@@ -95,7 +95,7 @@ public sealed partial class RepositoryTests
     [GeneratedRegex(@"`((?:src|fuse|cacheworker|bench|tests)/[A-Za-z0-9_./]+\.cs)`")]
     private static partial Regex NamedFile();
 
-    [GeneratedRegex(@"\*\*(S\d+)\*\*")]
+    [GeneratedRegex(@"\*\*([SC]\d+)\*\*")]
     private static partial Regex Promise();
 
     [GeneratedRegex("\\[Promise\\(\"(S\\d+)\"\\)\\]")]
