@@ -39,6 +39,13 @@ internal sealed class RunningMount : IDisposable
         System.IO.Directory.CreateDirectory(cacheDirectory);
         string log = directory + ".log";
         command.RedirectStandardError = true;
+
+        // What the machine is set up for is not what is measured; some releases of rclone even end on a bundle of certificates.
+        foreach (string name in command.Environment.Keys.Where(key => key.StartsWith("AWS_", StringComparison.Ordinal)).ToList())
+        {
+            command.Environment.Remove(name);
+        }
+
         command.RedirectStandardOutput = true;
         Stopwatch clock = Stopwatch.StartNew();
         Process process = Process.Start(command)!;
