@@ -37,6 +37,9 @@ internal sealed partial class FasterBlockIndex : IBlockIndex
 
     public long MemoryBytes => Volatile.Read(ref _current).MemoryBytes + (Volatile.Read(ref _next)?.MemoryBytes ?? 0);
 
+    /// <summary>Sessions with FASTER, however many threads come and go.</summary>
+    internal int Sessions => Volatile.Read(ref _current).Sessions;
+
     public bool TryGet(in FileKey key, out RecordLocation location)
     {
         // A generation is closed only after its successor is in place, so this ends.

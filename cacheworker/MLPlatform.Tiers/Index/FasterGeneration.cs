@@ -80,6 +80,9 @@ internal sealed class FasterGeneration : IDisposable
     /// <summary>Log pages, hash table and overflow buckets.</summary>
     public long MemoryBytes => _store.Log.MemorySizeBytes + (BucketBytes * (_store.IndexSize + Math.Max(OverflowPageBuckets, _store.OverflowBucketCount)));
 
+    /// <summary>Sessions made so far; never more than slots.</summary>
+    public int Sessions => _slots.Count(slot => slot.Session is not null);
+
     /// <returns>False when this generation is closed and nothing was done: its successor is to be asked.</returns>
     public bool TryRead(FileKey key, out IndexOutput output)
     {

@@ -52,6 +52,11 @@ public sealed class FasterBlockIndexTests
         long atFirst = 0;
         for (int i = 0; i < 12 * Many; i++)
         {
+            if (i % Many == 0)
+            {
+                await index.Rebuilding;
+            }
+
             index.Set(IndexFolder.Key(i), IndexFolder.Location(i), out _);
             if (i >= Many)
             {
@@ -66,7 +71,9 @@ public sealed class FasterBlockIndexTests
 
         await index.Rebuilding;
         Assert.Equal(Many, index.Count);
-        Assert.True(index.Rebuilds >= 5, $"{index.Rebuilds} rebuilds");
+
+        // One falls due after 187,000 removals and is over at the next multiple of 100,000.
+        Assert.True(index.Rebuilds >= 3, $"{index.Rebuilds} rebuilds");
         Assert.True(index.MemoryBytes < 2 * atFirst, $"{index.MemoryBytes} bytes after {atFirst}");
         Dictionary<FileKey, RecordLocation> content = IndexFolder.Content(index);
         Assert.Equal(Many, content.Count);
@@ -113,13 +120,8 @@ public sealed class FasterBlockIndexTests
         using IndexFolder folder = new();
         using FasterBlockIndex index = folder.Open();
         index.Set(IndexFolder.Key(1), IndexFolder.Location(1), out _);
-        Run(200);
-        long before = GC.GetTotalMemory(forceFullCollection: true);
         Run(1000);
-        long grown = GC.GetTotalMemory(forceFullCollection: true) - before;
-
-        // A session takes about 3 KB.
-        Assert.True(grown < 500_000, $"{grown} bytes after 1000 threads");
+        Assert.InRange(index.Sessions, 1, 64);
 
         void Run(int threads)
         {
