@@ -115,6 +115,7 @@ internal sealed class DemoScript(Terminal terminal) : IAsyncDisposable
         (string program, IEnumerable<string> first) = ServerProcess.Myself();
         ProcessStartInfo info = new(program, [.. first.Skip(1), .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
         info.Environment["MLP_STATE_DIR"] = Path.Combine(_root, "state");
+        info.Environment["XDG_CACHE_HOME"] = Path.Combine(_root, "cache");
         using Process process = Process.Start(info) ?? throw new CacheException(CacheError.Unsupported, $"Cannot start {program}.");
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
