@@ -55,7 +55,7 @@ internal sealed unsafe class RootDirectory : IDisposable
             throw errno switch
             {
                 Libc.ENOTDIR => new CacheException(CacheError.NotFound, $"{DisplayPath} is no directory; name the directory that holds it."),
-                Libc.ENOENT => new CacheException(CacheError.NotFound, $"The directory {DisplayPath} does not exist."),
+                Libc.ENOENT => new CacheException(CacheError.NotFound, $"The directory {DisplayPath} does not exist; check its path."),
                 _ => FileErrors.From(errno, DisplayPath, "Opening"),
             };
         }

@@ -67,13 +67,22 @@ internal static class S3Errors
     }
 
     public static CacheException From(HttpFault fault, S3Target target, string subject) =>
-        new(CacheError.Unreachable, $"{subject} cannot be reached: {target.Origin} {fault.Message}.", fault);
+        new(CacheError.Unreachable, $"{subject} cannot be reached: {target.Origin} {fault.Message}{Remedy(fault.Kind)}.", fault);
 
     public static CacheException Changed(string subject) =>
         new(CacheError.VersionChanged, $"{subject} is no longer the version that this dataset pins; run 'mlp dataset sync' to pin the present one.");
 
     public static CacheException NotS3(S3Target target, string subject, string what) =>
         new(CacheError.Unsupported, $"{target.Origin} does not answer as S3 does for {subject}: {what}; check --endpoint-url.");
+
+    /// <summary>Where a user can do something about it; the rest is the store's and is tried again.</summary>
+    private static string Remedy(HttpFaultKind kind) => kind switch
+    {
+        HttpFaultKind.Refused => "; check --endpoint-url and that a server runs there",
+        HttpFaultKind.TimedOut => "; check --endpoint-url and the network",
+        HttpFaultKind.NoSuchHost => "; check --endpoint-url, --region and the name service",
+        _ => "",
+    };
 
     private static CacheException Throttled(ErrorAnswer answer, S3Target target, string subject) =>
         new(CacheError.Throttled, $"{target.Origin} asks to slow down ({answer.Display}) at {subject}.");
