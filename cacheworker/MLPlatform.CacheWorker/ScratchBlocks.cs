@@ -14,9 +14,10 @@ internal sealed class ScratchBlocks : IDisposable
     private readonly int _bytes;
     private readonly int _most;
     private int _made;
+    private bool _isDisposed;
 
     /// <param name="bytes">Of each block.</param>
-    /// <param name="most">How many at once. The first is made now; more only while the budget has room.</param>
+    /// <param name="most">How many at once. The first is made now and kept; more only while the budget has room.</param>
     /// <exception cref="CacheException"><c>Configuration</c>: the budget has no room for a single one.</exception>
     public ScratchBlocks(BlockPool pool, int bytes, int most)
     {
@@ -50,6 +51,14 @@ internal sealed class ScratchBlocks : IDisposable
     {
         lock (_blocks)
         {
+            // One is kept for sure; others only while somebody is likely to want them.
+            if (_isDisposed || _blocks.Count > 0)
+            {
+                _made--;
+                block.Dispose();
+                return;
+            }
+
             _blocks.Push(block);
         }
 
@@ -60,6 +69,7 @@ internal sealed class ScratchBlocks : IDisposable
     {
         lock (_blocks)
         {
+            _isDisposed = true;
             while (_blocks.TryPop(out BlockLease? block))
             {
                 block.Dispose();
@@ -69,12 +79,15 @@ internal sealed class ScratchBlocks : IDisposable
 
     private BlockLease? TryMake()
     {
-        if (Interlocked.Increment(ref _made) <= _most && _pool.TryRent(_bytes) is { } block)
+        lock (_blocks)
         {
-            return block;
-        }
+            if (_made < _most && _pool.TryRent(_bytes) is { } block)
+            {
+                _made++;
+                return block;
+            }
 
-        Interlocked.Decrement(ref _made);
-        return null;
+            return null;
+        }
     }
 }

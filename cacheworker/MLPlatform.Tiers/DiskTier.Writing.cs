@@ -108,21 +108,34 @@ public sealed partial class DiskTier
     private void Count(in CacheEntryId entry, uint dataset, long length)
     {
         Interlocked.Add(ref _writtenBytes, length);
+        Interlocked.Add(ref _freeBytes, -length);
         _datasets![dataset].Add(length);
         _policy.OnAdmitted(entry, length, isPinned: false);
     }
+
+    // Adding up a large cache's segments for every file would cost more than the rest of adding it; a tenth of a second of writing is known by itself.
+    private static readonly TimeSpan s_freeIsFresh = TimeSpan.FromMilliseconds(100);
+    private long _freeBytes;
+    private long _freeAt;
 
     private long FreeBytes
     {
         get
         {
-            long free = 0;
-            foreach (CacheDevice device in _devices)
+            long at = Interlocked.Read(ref _freeAt);
+            if (at == 0 || _time.GetElapsedTime(at) > s_freeIsFresh)
             {
-                free += Math.Max(0, device.LimitBytes - device.LiveDiskBytes);
+                long free = 0;
+                foreach (CacheDevice device in _devices)
+                {
+                    free += Math.Max(0, device.LimitBytes - device.LiveDiskBytes);
+                }
+
+                Interlocked.Exchange(ref _freeBytes, free);
+                Interlocked.Exchange(ref _freeAt, _time.GetTimestamp());
             }
 
-            return free;
+            return Interlocked.Read(ref _freeBytes);
         }
     }
 

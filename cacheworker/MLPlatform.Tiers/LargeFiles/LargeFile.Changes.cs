@@ -154,6 +154,7 @@ internal sealed partial class LargeFile
             const int Step = VerifyBytes / CacheUnits.UnitBytes;
             for (long unit = 0; unit < Units;)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 if (!content.IsPresent(unit))
                 {
                     unit++;
