@@ -16,11 +16,20 @@ internal static class ResourceChecks
     // A manifest of ten million files.
     private const long FewDiskBytes = 1L << 30;
 
-    public static IEnumerable<Finding> Run(string stateDirectory, long memoryBytes)
+    // Below this a cache holds less than most datasets' first shard.
+    private const long FewCacheBytes = 10L << 30;
+
+    /// <param name="cacheDirectories">Empty where nothing is to be cached.</param>
+    public static IEnumerable<Finding> Run(string stateDirectory, long memoryBytes, IEnumerable<string> cacheDirectories)
     {
         yield return Descriptors(File.ReadAllLines("/proc/self/limits"));
         yield return Memory(CgroupLimit(), memoryBytes);
         yield return Writable("state", stateDirectory, "--state-dir", FewDiskBytes);
+        foreach (string directory in cacheDirectories)
+        {
+            yield return Writable("cache", directory, "--cache-dir", FewCacheBytes);
+        }
+
         yield return Writable("log", MachinePaths.LogDirectory, "--log-file", 0);
         yield return Writable("run", MachinePaths.RunDirectory, "XDG_RUNTIME_DIR", 0);
     }
@@ -91,7 +100,7 @@ internal static class ResourceChecks
 
         long free = new DriveInfo(existing).AvailableFreeSpace;
         return free < wantedBytes
-            ? Finding.Warn(name, $"{directory} has {ByteSize.Format(free)} free", $"free some, or name another with {option}: manifests of millions of files need {ByteSize.Format(wantedBytes)}")
+            ? Finding.Warn(name, $"{directory} has {ByteSize.Format(free)} free", $"free some, or name another with {option}; {ByteSize.Format(wantedBytes)} or more are of use")
             : Finding.Ok(name, $"{directory}, {ByteSize.Format(free)} free");
     }
 }

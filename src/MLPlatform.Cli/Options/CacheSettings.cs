@@ -69,20 +69,24 @@ internal static class CacheSettings
 
     public static IReadOnlyList<Setting> All { get; } = [CacheDir, CacheSize, MinFree, Eviction, CacheTtl, Quota, NoCache];
 
+    /// <summary>The directories in use; none with --no-cache.</summary>
+    public static IReadOnlyList<CacheDeviceOptions> Devices(SettingValues values) =>
+        values.Get(NoCache) ? [] : values.Get(CacheDir) is { Count: > 0 } given ? given : [new CacheDeviceOptions(MachinePaths.CacheDirectory)];
+
     /// <returns>Null with --no-cache.</returns>
     public static CacheOptions? From(SettingValues values)
     {
-        if (values.Get(NoCache))
+        IReadOnlyList<CacheDeviceOptions> devices = Devices(values);
+        if (devices.Count == 0)
         {
             return null;
         }
 
-        IReadOnlyList<CacheDeviceOptions> devices = values.Get(CacheDir);
         (long? bytes, double? percent) = values.Get(CacheSize);
         (long? freeBytes, double? freePercent) = values.Get(MinFree);
         return new CacheOptions
         {
-            Devices = devices.Count > 0 ? devices : [new CacheDeviceOptions(MachinePaths.CacheDirectory)],
+            Devices = devices,
             CapacityBytes = bytes,
             CapacityPercent = percent,
             MinFreeBytes = freeBytes,

@@ -20,7 +20,7 @@ internal sealed class DoctorVerb : Verb
 
     public override IReadOnlyList<Operand> Operands { get; } = [new("SOURCE", "What you want to mount.", CompletionKind.Source) { IsOptional = true }];
 
-    public override IReadOnlyList<Setting> Settings { get; } = [.. StoreSettings.All, .. CatalogueSettings.All, MountSettings.Memory];
+    public override IReadOnlyList<Setting> Settings { get; } = [.. StoreSettings.All, .. CatalogueSettings.All, MountSettings.Memory, CacheSettings.CacheDir, CacheSettings.NoCache];
 
     public override IReadOnlyList<Example> Examples { get; } =
     [
@@ -37,7 +37,7 @@ internal sealed class DoctorVerb : Verb
     {
         List<Finding> findings = [];
         Add(KernelChecks.Run());
-        Add(ResourceChecks.Run(context.Get(CatalogueSettings.StateDir), context.Get(MountSettings.Memory)));
+        Add(ResourceChecks.Run(context.Get(CatalogueSettings.StateDir), context.Get(MountSettings.Memory), CacheSettings.Devices(context.Values).Select(static d => d.Directory)));
         if (context.Operands.Count > 0)
         {
             foreach (DatasetSource source in Sources(context))
