@@ -25,7 +25,7 @@ internal static class RestartRows
         {
             for (int i = 0; i < candidates.Count; i++)
             {
-                RunningMount mount = candidates[i].Mount(store, bucket, roots[i], new MountLimits());
+                using RunningMount mount = candidates[i].Mount(store, bucket, roots[i], new MountLimits());
                 Cost.Of(mount, store, names, isSmall ? 8 : 2, bytes);
                 mount.Kill();
             }
@@ -46,7 +46,7 @@ internal static class RestartRows
                         },
                         .. candidates.Select((candidate, column) => (Func<int, Task>)(round =>
                         {
-                            RunningMount mount = candidate.Mount(store, bucket, roots[column], new MountLimits());
+                            using RunningMount mount = candidate.Mount(store, bucket, roots[column], new MountLimits());
                             mount.Settle();
                             PageCache.Drop(candidate.CacheDirectory(roots[column]));
                             Cost cost = Cost.Of(mount, store, isSmall ? FileReading.Shuffled(names, round) : names, count, bytes);

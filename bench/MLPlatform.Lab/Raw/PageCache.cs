@@ -10,6 +10,9 @@ public static partial class PageCache
     // POSIX_FADV_DONTNEED in include/uapi/linux/fadvise.h.
     private const int DontNeed = 4;
 
+    // O_RDONLY | O_CLOEXEC.
+    private const int ReadOnlyCloseOnExec = 0x80000;
+
     // SYS_cachestat is 451 on every architecture; Linux 6.5 and later.
     private const int CacheStat = 451;
 
@@ -24,19 +27,16 @@ public static partial class PageCache
 
     public static void DropFile(string path)
     {
-        try
-        {
-            using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-
-            // Dirty pages cannot be dropped. DONTNEED starts a write-back, but does not wait for it.
-            if (Sync(file) != 0 || Advise(file, 0, 0, DontNeed) != 0)
-            {
-                throw new IOException($"The page cache of {path} cannot be dropped: {Marshal.GetLastPInvokeErrorMessage()}.");
-            }
-        }
-        catch (FileNotFoundException)
+        using SafeFileHandle file = OpenFile(path);
+        if (file.IsInvalid)
         {
             return; // Removed between the listing and the look.
+        }
+
+        // Dirty pages cannot be dropped. DONTNEED starts a write-back, but does not wait for it.
+        if (Sync(file) != 0 || Advise(file, 0, 0, DontNeed) != 0)
+        {
+            throw new IOException($"The page cache of {path} cannot be dropped.");
         }
     }
 
@@ -46,21 +46,19 @@ public static partial class PageCache
         long pages = 0;
         foreach (string path in Directory.EnumerateFiles(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }))
         {
-            try
-            {
-                using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-                CacheRange whole = default;
-                if (SystemCall(CacheStat, file, in whole, out CacheCounts counts, 0) != 0)
-                {
-                    return -1;
-                }
-
-                pages += (long)counts.Cached;
-            }
-            catch (FileNotFoundException)
+            using SafeFileHandle file = OpenFile(path);
+            CacheRange whole = default;
+            if (file.IsInvalid)
             {
                 continue; // Removed between the listing and the look.
             }
+
+            if (SystemCall(CacheStat, file, in whole, out CacheCounts counts, 0) != 0)
+            {
+                return -1;
+            }
+
+            pages += (long)counts.Cached;
         }
 
         return pages * Environment.SystemPageSize;
@@ -85,6 +83,12 @@ public static partial class PageCache
 
         return bytes;
     }
+
+    /// <summary>Bare open(2): .NET's takes a lock of its own, which a file that is somebody's lock refuses.</summary>
+    private static SafeFileHandle OpenFile(string path) => Open(path, ReadOnlyCloseOnExec);
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial SafeFileHandle Open(string path, int flags);
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int Sync(SafeFileHandle file);
