@@ -133,29 +133,23 @@ public sealed partial class DiskTier
         }
     }
 
-    /// <summary>A whole, verified file for somebody who reads without us. One that is whole and not yet verified is verified in the background, for the next time.</summary>
+    /// <summary>A whole file for somebody who reads without us, if all of it has been read and found right since start.</summary>
     internal PassthroughLease? TryLend(in FileKey key)
     {
-        if (FindLarge(key) is not { IsComplete: true } file)
+        if (FindLarge(key) is not { } file)
         {
             return null;
         }
 
         try
         {
-            if (file.TryLend() is { } lease)
-            {
-                return lease;
-            }
+            return file.TryLend();
         }
         catch (CacheException e)
         {
             DeviceOfLarge(key)?.Failed(e);
             return null;
         }
-
-        VerifySoon(file);
-        return null;
     }
 
     private CacheDevice? DeviceOf(int number)

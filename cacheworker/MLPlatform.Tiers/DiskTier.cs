@@ -9,7 +9,7 @@ namespace MLPlatform.Tiers;
 /// <summary>
 /// The disk tier of one process: several devices as one. It decides which device takes what, who is let in and who leaves, and goes on without a
 /// device that fails or is full. Any thread may call it; reads with <c>mayWait: false</c> never wait. Other parts: <c>.Reading</c>, <c>.Writing</c>,
-/// <c>.Upkeep</c>, <c>.Verifying</c>. It knows nothing of stores, readers or the kernel.
+/// <c>.Upkeep</c>, <c>.Scrub</c>. It knows nothing of stores, readers or the kernel.
 /// </summary>
 public sealed partial class DiskTier : IAsyncDisposable
 {
@@ -193,7 +193,7 @@ public sealed partial class DiskTier : IAsyncDisposable
 
             _policy = MakePolicy(open);
             Volatile.Write(ref _devices, [.. open]);
-            _upkeep = Task.WhenAll(Task.Run(UpkeepAsync), Task.Run(VerifyAsync), Task.Run(ScrubAsync));
+            _upkeep = Task.WhenAll(Task.Run(UpkeepAsync), Task.Run(ScrubAsync));
         }
         catch (Exception e) // A cache that cannot be opened must not end the mount; the store is still there.
         {

@@ -148,7 +148,6 @@ internal sealed partial class LargeFile
         nint scratch = Allocate(VerifyBytes);
         long right = 0;
         int wrongUnits = 0;
-        long written = Interlocked.Read(ref _changeCount);
         try
         {
             const int Step = VerifyBytes / CacheUnits.UnitBytes;
@@ -183,11 +182,6 @@ internal sealed partial class LargeFile
                         // Something was dropped meanwhile; look at the bits again.
                         break;
                 }
-            }
-
-            lock (_changes)
-            {
-                Volatile.Write(ref _isVerified, wrongUnits == 0 && IsComplete && written == _changeCount && !_isGone);
             }
 
             return (right, wrongUnits);
@@ -247,7 +241,6 @@ internal sealed partial class LargeFile
                 }
             }
 
-            _changeCount++;
             Volatile.Write(ref _isVerified, false);
             return Count(firstUnit + checksums.Length, added);
         }
@@ -295,7 +288,6 @@ internal sealed partial class LargeFile
             removed += content.Remove(unit) ? 1 : 0;
         }
 
-        _changeCount++;
         Volatile.Write(ref _isVerified, false);
         long bytes = -Count(end, -removed);
         return refused is null ? bytes : throw refused;

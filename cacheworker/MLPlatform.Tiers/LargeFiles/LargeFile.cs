@@ -22,9 +22,6 @@ internal sealed partial class LargeFile
     private LargeFileContent? _content;
     private long _presentUnits;
     private long _lastUse;
-
-    // Tells a verification that what it read is not what lies there now.
-    private long _changeCount;
     private int _leases;
     private bool _isGone;
     private bool _isVerified;
@@ -49,7 +46,7 @@ internal sealed partial class LargeFile
 
     public bool IsComplete => Interlocked.Read(ref _presentUnits) == Units;
 
-    /// <summary>All of it has been read back from the disk and found right since start, and nothing has changed since.</summary>
+    /// <summary>All of it has been read back and found right since start, by readers or a scrub, and nothing has changed since.</summary>
     public bool IsVerified => Volatile.Read(ref _isVerified);
 
     public LargeFileInfo Info => _info with { PresentBytes = PresentBytes };
@@ -224,6 +221,18 @@ internal sealed partial class LargeFile
                 wrong = unit;
                 return ReadOutcome.Corrupt;
             }
+
+            if (!IsVerified)
+            {
+                content.NoteVerified(unit);
+            }
+        }
+
+        // Under the lock of changes, so that a change under way comes before or clears it; who cannot have the lock leaves that to the next reader.
+        if (!IsVerified && content.VerifiedUnits == Units && _changes.TryEnter())
+        {
+            Volatile.Write(ref _isVerified, content.VerifiedUnits == Units && IsComplete && !_isGone);
+            _changes.Exit();
         }
 
         return ReadOutcome.Hit;

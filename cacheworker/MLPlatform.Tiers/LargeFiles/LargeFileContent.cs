@@ -11,6 +11,8 @@ internal sealed unsafe class LargeFileContent
 {
     private readonly uint* _checksums;
     private readonly ulong* _present;
+    private readonly ulong* _verified;
+    private long _verifiedUnits;
     private int _users = 1;
 
     public LargeFileContent(SafeFileHandle data, SafeFileHandle map, long units)
@@ -20,6 +22,7 @@ internal sealed unsafe class LargeFileContent
         Units = units;
         _checksums = (uint*)NativeMemory.AllocZeroed((nuint)units, sizeof(uint));
         _present = (ulong*)NativeMemory.AllocZeroed((nuint)((units + 63) / 64), sizeof(ulong));
+        _verified = (ulong*)NativeMemory.AllocZeroed((nuint)((units + 63) / 64), sizeof(ulong));
     }
 
     public SafeFileHandle Data { get; }
@@ -55,6 +58,7 @@ internal sealed unsafe class LargeFileContent
             Map.Dispose();
             NativeMemory.Free(_checksums);
             NativeMemory.Free(_present);
+            NativeMemory.Free(_verified);
         }
     }
 
@@ -62,9 +66,23 @@ internal sealed unsafe class LargeFileContent
 
     public uint Checksum(long unit) => Volatile.Read(ref _checksums[unit]);
 
+    /// <summary>Units that were read and found right since this was opened, and have not changed since.</summary>
+    public long VerifiedUnits => Interlocked.Read(ref _verifiedUnits);
+
+    /// <summary>The unit was read and is right.</summary>
+    public void NoteVerified(long unit)
+    {
+        ulong bit = 1UL << (int)(unit & 63);
+        if ((Volatile.Read(ref _verified[unit >> 6]) & bit) == 0 && (Interlocked.Or(ref _verified[unit >> 6], bit) & bit) == 0)
+        {
+            Interlocked.Increment(ref _verifiedUnits);
+        }
+    }
+
     /// <returns>False when it was there already.</returns>
     public bool Add(long unit, uint checksum)
     {
+        Doubt(unit);
         Volatile.Write(ref _checksums[unit], checksum);
         ulong bit = 1UL << (int)(unit & 63);
         return (Interlocked.Or(ref _present[unit >> 6], bit) & bit) == 0;
@@ -73,7 +91,17 @@ internal sealed unsafe class LargeFileContent
     /// <returns>False when it was not there.</returns>
     public bool Remove(long unit)
     {
+        Doubt(unit);
         ulong bit = 1UL << (int)(unit & 63);
         return (Interlocked.And(ref _present[unit >> 6], ~bit) & bit) != 0;
+    }
+
+    private void Doubt(long unit)
+    {
+        ulong bit = 1UL << (int)(unit & 63);
+        if ((Interlocked.And(ref _verified[unit >> 6], ~bit) & bit) != 0)
+        {
+            Interlocked.Decrement(ref _verifiedUnits);
+        }
     }
 }

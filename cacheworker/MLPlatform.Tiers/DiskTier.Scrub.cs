@@ -1,58 +1,16 @@
-using System.Collections.Concurrent;
-using System.Threading.Channels;
 using MLPlatform.Core;
 using MLPlatform.Tiers.Devices;
 using MLPlatform.Tiers.LargeFiles;
 
 namespace MLPlatform.Tiers;
 
-/// <summary>Reading back what lies on the disks: large files that somebody has opened at once, everything else slowly, again and again.</summary>
+/// <summary>Reading back what lies on the disks, slowly, again and again.</summary>
 public sealed partial class DiskTier
 {
     // A disk of 1 TB is read once a day at this rate, which no reader feels.
     private const long ScrubBytesPerSecond = 12 << 20;
 
-    private const int MaxVerifiesQueued = 256;
-
     private static readonly TimeSpan s_scrubPause = TimeSpan.FromHours(1);
-
-    private readonly Channel<LargeFile> _verifies = Channel.CreateBounded<LargeFile>(new BoundedChannelOptions(MaxVerifiesQueued) { FullMode = BoundedChannelFullMode.DropWrite });
-    private readonly ConcurrentDictionary<FileKey, bool> _verifying = new();
-
-    private void VerifySoon(LargeFile file)
-    {
-        if (!file.IsVerified && _verifying.TryAdd(file.Key, true) && !_verifies.Writer.TryWrite(file))
-        {
-            _verifying.TryRemove(file.Key, out _);
-        }
-    }
-
-    /// <summary>Verifies what was asked for, one file after the other, at the disk's speed.</summary>
-    private async Task VerifyAsync()
-    {
-        try
-        {
-            await foreach (LargeFile file in _verifies.Reader.ReadAllAsync(_disposed.Token))
-            {
-                try
-                {
-                    await Task.Run(() => file.VerifyAsync(static (_, _) => ValueTask.CompletedTask, _disposed.Token), _disposed.Token);
-                }
-                catch (CacheException e)
-                {
-                    DeviceOfLarge(file.Key)?.Failed(e);
-                }
-                finally
-                {
-                    _verifying.TryRemove(file.Key, out _);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The tier is being closed.
-        }
-    }
 
     private async Task ScrubAsync()
     {
