@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using MLPlatform.Bench.Bars;
+using MLPlatform.Bench.Soak;
 
 namespace MLPlatform.Bench;
 
@@ -18,6 +19,7 @@ internal static class Verbs
         ["cold-sequential"] = ColdSequentialBar.RunAsync,
         ["restart"] = RestartBar.RunAsync,
         ["peers"] = PeersBar.RunAsync,
+        ["soak"] = SoakVerb.RunAsync,
         ["manifest"] = ManifestBench.RunAsync,
         ["index"] = IndexBench.RunAsync,
         ["policies"] = PoliciesBench.RunAsync,

@@ -34,6 +34,11 @@ internal sealed class MlpCandidate(BenchOptions options, bool hasDiskCache) : Ca
             arguments.AddRange(["--memory", memory.ToString(CultureInfo.InvariantCulture)]);
         }
 
+        if (limits.NoPassthrough)
+        {
+            arguments.Add("--no-passthrough");
+        }
+
         if (!hasDiskCache)
         {
             arguments.Add("--no-cache");

@@ -9,6 +9,9 @@ internal abstract class BenchStore : IAsyncDisposable
 
     public abstract string Name { get; }
 
+    /// <summary>What stands in front, or null.</summary>
+    public FaultProxy? Proxy => _proxy;
+
     /// <summary>Of the store itself.</summary>
     public abstract Uri Origin { get; }
 

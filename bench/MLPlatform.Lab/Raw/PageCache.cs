@@ -40,6 +40,9 @@ public static partial class PageCache
         }
     }
 
+    /// <summary>Drops an open file's clean pages; on a mount the next read is the server's again.</summary>
+    public static void Forget(SafeFileHandle file) => _ = Advise(file, 0, 0, DontNeed);
+
     /// <summary>Bytes of the files below a directory that lie in the page cache; -1 where the kernel cannot tell.</summary>
     public static long ResidentBytes(string directory)
     {
