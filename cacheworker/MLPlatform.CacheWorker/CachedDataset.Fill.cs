@@ -210,13 +210,15 @@ public sealed partial class CachedDataset
         }
     }
 
-    private async ValueTask KeepLargeAsync(FileVersion file, FileKey key, FillSink fill)
+    private async ValueTask<bool> KeepLargeAsync(FileVersion file, FileKey key, FillSink fill)
     {
         bool isKept = await _tier.AddLargeAsync(key, file.Object.Size, _dataset, fill.FirstUnit, fill.Payload(0, fill.WholeUnits), fill.Checksums);
         if (isKept)
         {
             NoteLarge(file, key);
         }
+
+        return isKept;
     }
 
     private void Give(ReadOnlyMemory<byte> bytes, IReadSink sink)

@@ -71,6 +71,10 @@ public sealed partial class DiskTier
             {
                 CacheLog.UpkeepCrashed(_logger, e);
             }
+            finally
+            {
+                EndRound();
+            }
         }
     }
 
@@ -118,6 +122,7 @@ public sealed partial class DiskTier
             return;
         }
 
+        await _checkpointing.WaitAsync(cancellationToken);
         try
         {
             await device.CheckpointAsync(cancellationToken);
@@ -126,6 +131,10 @@ public sealed partial class DiskTier
         {
             // The one before is still good, and what came after it is found by reading.
             CacheLog.CheckpointFailed(_logger, device.Options.Directory, e.Message);
+        }
+        finally
+        {
+            _checkpointing.Release();
         }
     }
 

@@ -1,6 +1,7 @@
 using MLPlatform.Cli.Framework;
 using MLPlatform.Cli.Mounting;
 using MLPlatform.Cli.Verbs;
+using MLPlatform.Cli.Verbs.Cache;
 using MLPlatform.Cli.Verbs.Datasets;
 
 namespace MLPlatform.Cli;
@@ -36,6 +37,10 @@ internal static class CommandLine
             new DatasetSyncVerb(),
             new DatasetVersionsVerb(),
             new DatasetRemoveVerb(),
+            new PreloadVerb(),
+            new EvictVerb(),
+            new PinVerb(),
+            new UnpinVerb(),
             new InfoVerb(),
             new StatsVerb(),
             new DoctorVerb(),

@@ -22,22 +22,31 @@ internal sealed class MountCache : IAsyncDisposable
     /// <returns>Null: nothing is to be kept, or there is nothing worth keeping, or the directory cannot be used, which is logged.</returns>
     public static MountCache? Open(MountOptions options, MountedDataset source, BlockPool pool, ILoggerFactory loggers)
     {
-        // A local disk is its own cache.
-        if (options.Cache is null || source.Stores.All(static store => store.Uri.StartsWith("file://", StringComparison.Ordinal)))
+        if (options.Cache is null || IsLocal(source))
         {
             return null;
         }
 
         try
         {
-            DiskTier tier = DiskTier.Open(options.Cache, pool.Budget, loggers, TimeProvider.System);
-            return new MountCache(tier, new CachedDataset(tier, source.Status.Dataset, options.CacheQuotaBytes, pool, loggers.CreateLogger<CachedDataset>()));
+            return Open(options.Cache, options.CacheQuotaBytes, source.Status.Dataset, pool, loggers);
         }
         catch (CacheException e)
         {
             MountLog.NoCache(loggers.CreateLogger("mlp.mount"), e.Message);
             return null;
         }
+    }
+
+    /// <summary>A local disk is its own cache.</summary>
+    public static bool IsLocal(MountedDataset source) => source.Stores.All(static store => store.Uri.StartsWith("file://", StringComparison.Ordinal));
+
+    /// <param name="dataset">As the mount calls it.</param>
+    /// <exception cref="CacheException"><c>Busy</c>: another process has the directory; <c>DeviceFailed</c>.</exception>
+    public static MountCache Open(CacheOptions options, long? quotaBytes, string dataset, BlockPool pool, ILoggerFactory loggers)
+    {
+        DiskTier tier = DiskTier.Open(options, pool.Budget, loggers, TimeProvider.System);
+        return new MountCache(tier, new CachedDataset(tier, dataset, quotaBytes, pool, loggers.CreateLogger<CachedDataset>()));
     }
 
     public async ValueTask DisposeAsync()

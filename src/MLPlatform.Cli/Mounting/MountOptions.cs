@@ -64,6 +64,9 @@ internal sealed record MountOptions
     /// <summary>Null: no metrics are served.</summary>
     public ListenAddress? Metrics { get; init; }
 
+    /// <summary>What <see cref="RunRecord.Options"/> tells other calls.</summary>
+    public Dictionary<string, string[]> Recorded { get; init; } = [];
+
     // Sixteen blocks of 4 MiB: below that one sequential reader cannot keep a fast store busy.
     private const long LeastMemoryBytes = 64L << 20;
 
@@ -96,6 +99,7 @@ internal sealed record MountOptions
             MemoryBytes = values.Get(MountSettings.Memory),
             ReadTimeout = values.Get(MountSettings.ReadTimeout),
             StartTimeout = values.Get(MountSettings.StartTimeout),
+            Recorded = Targets.RecordedOptions.From(values),
             Metrics = values.Get(MountSettings.Metrics),
         };
         options.Check();

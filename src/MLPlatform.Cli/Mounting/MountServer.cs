@@ -67,6 +67,7 @@ internal sealed class MountServer(MountOptions options, MountStarter starter, IL
                 Control = control,
                 Log = logPath,
                 Started = TimeProvider.System.GetUtcNow(),
+                Options = options.Recorded,
             });
             if (report is not null)
             {

@@ -27,6 +27,10 @@ internal sealed record RunRecord
     public string? Log { get; init; }
 
     public required DateTimeOffset Started { get; init; }
+
+    /// <summary>Options that decide which bytes the mount sees and where it keeps them, as they would be written on a command line: for verbs that work on its
+    /// source and cache. References to credentials, never a secret. Null in records of an older program.</summary>
+    public Dictionary<string, string[]>? Options { get; init; }
 }
 
 [JsonSerializable(typeof(RunRecord))]

@@ -47,6 +47,19 @@ internal sealed class SourceFolder : IDisposable
     /// <summary>The version that the last mount was pinned to, for its numbers; its names are of then.</summary>
     public Manifest? OpenPrevious(Catalogue catalogue) => catalogue.OpenPrevious(_folder, _folder.ReadCurrentOrNone());
 
+    /// <returns>Null when it is kept no more, or cannot be read.</returns>
+    public Manifest? TryOpenVersion(DatasetVersionId version)
+    {
+        try
+        {
+            return _folder.OpenManifest(version);
+        }
+        catch (CacheException e) when (e.Error is CacheError.NotFound or CacheError.Corrupt or CacheError.Unsupported)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Lists the source into a version.</summary>
     /// <returns>Open; the caller's.</returns>
     public async Task<Manifest> ListAsync(Catalogue catalogue, Manifest? previous, IInodeSource inodes, DatasetBuildOptions options, CancellationToken cancellationToken)

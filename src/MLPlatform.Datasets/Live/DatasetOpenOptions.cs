@@ -15,6 +15,9 @@ public sealed record DatasetOpenOptions
     /// <summary><c>--version</c>: of a dataset, whole or a unique prefix.</summary>
     public string? Version { get; init; }
 
+    /// <summary>Of a raw source: the version that a mount of it shows, taken instead of a listing while it is still kept.</summary>
+    public DatasetVersionId? KnownVersion { get; init; }
+
     /// <summary><c>--wait</c>: a raw source is listed completely first.</summary>
     public bool Wait { get; init; }
 

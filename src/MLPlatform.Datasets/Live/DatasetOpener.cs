@@ -96,6 +96,13 @@ public sealed class DatasetOpener(Catalogue catalogue)
         var stores = new StoreTable(store.Uri, [source], [store]);
         SourceFolder folder = opened.Add(catalogue.OpenSource(source));
         MountRegistration registration = opened.Add(Translate(() => folder.Register(options.Directory)));
+        if (options.KnownVersion is { } known && folder.TryOpenVersion(known) is { } kept)
+        {
+            opened.Add(kept);
+            registration.Update(known);
+            return new MountedDataset(new ManifestTree(kept, stores.For(kept)), [store], opened.Commit());
+        }
+
         Manifest? previous = folder.OpenPrevious(catalogue);
         if (previous is not null)
         {

@@ -110,6 +110,9 @@ public sealed class ManifestTree : IDatasetTree
             ? new FileVersion(inode, _stores[Manifest.MountOf(row)], Manifest.ObjectOf(row))
             : null;
 
+    /// <param name="row">Of a file.</param>
+    public FileVersion FileOf(long row) => new(Manifest.InodeOf(row), _stores[Manifest.MountOf(row)], Manifest.ObjectOf(row));
+
     public byte[]? GetLinkTarget(ulong inode) => Manifest.TryFindInode(inode, out long row) ? Manifest.LinkTargetOf(row) : null;
 
     public byte[]? GetPath(ulong inode) => Manifest.TryFindInode(inode, out long row) ? Manifest.PathOf(row) : null;
