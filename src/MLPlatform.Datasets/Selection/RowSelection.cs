@@ -81,7 +81,7 @@ public sealed class RowSelection(Manifest manifest, PathFilter filter)
         }
     }
 
-    private IReadOnlyList<(long First, long End)> Merged()
+    private List<(long First, long End)> Merged()
     {
         if (_ranges.Count == 0)
         {
