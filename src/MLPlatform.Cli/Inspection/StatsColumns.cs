@@ -30,6 +30,11 @@ internal static class StatsColumns
             new("hit", 5, static (a, b, _) => HitRatio(a, b)),
             new("errors", 6, static (a, b, _) => Count(Delta(a, b, "read_errors"))),
         ]),
+        ("cache",
+        [
+            new("disk/s", 9, static (a, b, s) => Bytes(Delta(a, b, "hit_bytes.disk") / s)),
+            new("held", 8, static (_, b, _) => Bytes(b.Sum("cached_bytes"))),
+        ]),
         ("origin",
         [
             new("bytes/s", 9, static (a, b, s) => Bytes(Delta(a, b, "origin_bytes") / s)),

@@ -28,7 +28,7 @@ internal sealed class StatsVerb : Verb
     public override string Summary => "shows what a mount does, one line per interval";
 
     public override string Description => """
-        Prints one line per interval: what the server uses, what the kernel asks of it, what readers got and how much of that was a hit, and what was asked of the store. The first line is the average since the mount began, each later one its interval.
+        Prints one line per interval: what the server uses, what the kernel asks of it, what readers got and how much of that was a hit, what the cache's disk gave and holds, and what was asked of the store. The first line is the average since the mount began, each later one its interval.
 
         With --json each line is one object with the counters since the mount began, as in DIR/.mlp/stats.
 

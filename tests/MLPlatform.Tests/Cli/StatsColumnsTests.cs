@@ -10,9 +10,9 @@ public sealed class StatsColumnsTests
     public void Line_TwoSnapshots_ShowsRatesOfTheInterval()
     {
         StatsSnapshot before = StatsSnapshot.Parse("""{"cpu_s":1,"fuse_requests":{"lookup":10,"read":5},"read_bytes":0,"hit_bytes":{"memory":0},"miss_bytes":0,"origin_requests":{"get":0}}""");
-        StatsSnapshot now = StatsSnapshot.Parse("""{"cpu_s":2,"rss_bytes":1048576,"fuse_requests":{"lookup":30,"read":25},"read_bytes":4194304,"hit_bytes":{"memory":3,"disk":3},"miss_bytes":2,"origin_bytes":2048,"origin_requests":{"get":8},"read_errors":1}""");
+        StatsSnapshot now = StatsSnapshot.Parse("""{"cpu_s":2,"rss_bytes":1048576,"fuse_requests":{"lookup":30,"read":25},"read_bytes":4194304,"hit_bytes":{"memory":3,"disk":3},"miss_bytes":2,"cached_bytes":{"disk":2048,"fast":1024},"origin_bytes":2048,"origin_requests":{"get":8},"read_errors":1}""");
         string[] cells = StatsColumns.Line(before, now, 2).Split(['|', ' '], StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(["50%", "1MiB", "0B", "20", "10", "0", "0", "10", "2MiB", "75%", "1", "1KiB", "4", "0", "0", "0"], cells);
+        Assert.Equal(["50%", "1MiB", "0B", "20", "10", "0", "0", "10", "2MiB", "75%", "1", "1B", "3KiB", "1KiB", "4", "0", "0", "0"], cells);
     }
 
     [Fact]

@@ -98,7 +98,7 @@ public sealed partial class RepositoryTests
     [GeneratedRegex(@"\*\*([SC]\d+)\*\*")]
     private static partial Regex Promise();
 
-    [GeneratedRegex("\\[Promise\\(\"(S\\d+)\"\\)\\]")]
+    [GeneratedRegex("\\[Promise\\(\"([SC]\\d+)\"\\)\\]")]
     private static partial Regex Quote();
 
     [GeneratedRegex(@"<(summary|param[^>]*|returns|remarks)>\s*</")]
