@@ -1,7 +1,6 @@
 using MLPlatform.Core;
 using MLPlatform.Datasets;
 using MLPlatform.Tiers;
-using MLPlatform.Tiers.LargeFiles;
 
 namespace MLPlatform.CacheWorker;
 

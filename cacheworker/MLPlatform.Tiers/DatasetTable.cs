@@ -95,6 +95,10 @@ internal sealed class DatasetTable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Next time; nothing depends on it.
+            lock (_lock)
+            {
+                _isChanged = true;
+            }
         }
     }
 

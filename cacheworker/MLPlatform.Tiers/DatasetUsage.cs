@@ -4,6 +4,8 @@ namespace MLPlatform.Tiers;
 internal sealed class DatasetUsage(uint tag, string name)
 {
     private long _bytes;
+    private long _pendingBytes;
+    private long _quotaBytes = long.MaxValue;
 
     /// <summary>First 32 bits of a hash of the name: what stands in records.</summary>
     public uint Tag { get; } = tag;
@@ -20,8 +22,28 @@ internal sealed class DatasetUsage(uint tag, string name)
     /// <summary>When it was last in use, in seconds since 1970.</summary>
     public long LastUse { get; set; }
 
-    /// <summary>Most payload bytes; null: no limit of its own.</summary>
-    public long? QuotaBytes { get; set; }
+    /// <summary>Most payload bytes; <see cref="long.MaxValue"/>: no limit of its own.</summary>
+    public long QuotaBytes
+    {
+        get => Interlocked.Read(ref _quotaBytes);
+        set => Interlocked.Exchange(ref _quotaBytes, value);
+    }
 
     public void Add(long bytes) => Interlocked.Add(ref _bytes, bytes);
+
+    /// <summary>Sets bytes of the quota aside for what is about to be written.</summary>
+    public bool TryReserve(long bytes)
+    {
+        long pending = Interlocked.Add(ref _pendingBytes, bytes);
+        if (QuotaBytes == long.MaxValue || Bytes + pending <= QuotaBytes)
+        {
+            return true;
+        }
+
+        EndReservation(bytes);
+        return false;
+    }
+
+    /// <summary>They are written and counted, or will not be.</summary>
+    public void EndReservation(long bytes) => Interlocked.Add(ref _pendingBytes, -bytes);
 }

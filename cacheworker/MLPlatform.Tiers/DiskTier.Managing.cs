@@ -29,7 +29,7 @@ public sealed partial class DiskTier
     /// <summary>Whether an entry of a dataset has room now, before it is fetched. A promise to nobody: others may come first.</summary>
     public bool HasRoom(uint dataset, long bytes)
     {
-        if (!IsWithinQuota(dataset, bytes))
+        if (_datasets?[dataset] is not { } usage || usage.Bytes + bytes > usage.QuotaBytes)
         {
             return false;
         }
@@ -48,9 +48,9 @@ public sealed partial class DiskTier
     /// <summary>Why an entry has no room, in words for people: the end of a sentence.</summary>
     public string DescribeLack(uint dataset, long bytes)
     {
-        if (_datasets is { } datasets && datasets[dataset] is { QuotaBytes: { } quota } usage && usage.Bytes + bytes > quota)
+        if (_datasets is { } datasets && datasets[dataset] is var usage && usage.Bytes + bytes > usage.QuotaBytes)
         {
-            return $"its quota of {ByteSize.Format(quota)} is used up (--cache-quota)";
+            return $"its quota of {ByteSize.Format(usage.QuotaBytes)} is used up (--cache-quota)";
         }
 
         foreach (CacheDevice device in _devices)
@@ -123,7 +123,7 @@ public sealed partial class DiskTier
             if (isSmall && device.Segments.SetPinned(key, isPinned))
             {
                 isHere = true;
-                _policy.SetPinned(new CacheEntryId(key, 0), isPinned);
+                device.Policy.SetPinned(new CacheEntryId(key, 0), isPinned);
             }
             else if (!isSmall && device.Large.Find(key) is { } file)
             {
@@ -131,7 +131,7 @@ public sealed partial class DiskTier
                 file.SetPinned(isPinned);
                 for (int block = 0; block < LargeFile.BlocksOf(file.Size); block++)
                 {
-                    _policy.SetPinned(new CacheEntryId(key, block), isPinned);
+                    device.Policy.SetPinned(new CacheEntryId(key, block), isPinned);
                 }
             }
         }

@@ -54,7 +54,7 @@ public sealed partial class DiskTier
             ReadOutcome outcome = device.Segments.TryRead(place, fileBytes, offset, count, scratch, scratchBytes, mayWait, out start, out length);
             if (outcome == ReadOutcome.Hit)
             {
-                _policy.OnHit(new CacheEntryId(SegmentFormat.KeyIn(scratch), 0));
+                device.Policy.OnHit(new CacheEntryId(SegmentFormat.KeyIn(scratch), 0));
             }
 
             return outcome;
@@ -67,25 +67,14 @@ public sealed partial class DiskTier
     }
 
     /// <summary>Whether anything of a large file is here; never waits.</summary>
-    public bool HasLarge(in FileKey key)
-    {
-        foreach (CacheDevice device in _devices)
-        {
-            if (device.IsReadable && device.Large.Find(key) is not null)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool HasLarge(in FileKey key) => FindLarge(key) is not null;
 
     /// <summary>A large file of which something is here.</summary>
     internal LargeFile? FindLarge(in FileKey key)
     {
         foreach (CacheDevice device in _devices)
         {
-            if (device.IsReadable && device.Large.Find(key) is { } file)
+            if (device.IsReadable && device.Large.Find(key) is { } file && !IsExpired(file.Info.Created))
             {
                 return file;
             }
@@ -105,7 +94,7 @@ public sealed partial class DiskTier
             ReadOutcome outcome = file.TryRead(offset, count, scratch, scratchBytes, mayWait, out start, out length);
             if (outcome == ReadOutcome.Hit)
             {
-                _policy.OnHit(new CacheEntryId(file.Key, LargeFile.BlockOf(offset / CacheUnits.UnitBytes)));
+                DeviceOfLarge(file.Key)?.Policy.OnHit(new CacheEntryId(file.Key, LargeFile.BlockOf(offset / CacheUnits.UnitBytes)));
             }
 
             return outcome;

@@ -29,11 +29,14 @@ public sealed partial class DiskTier
 
     private readonly SemaphoreSlim _wake = new(0, 1);
     private int _roomWanted;
+
+    // The last look for room found nothing that may leave: the next comes with the next period, not with the next rejected file.
+    private bool _isFruitless;
     private long _evictedBytes;
 
     private void WakeUpkeep()
     {
-        if (Interlocked.Exchange(ref _roomWanted, 1) == 0 && _wake.CurrentCount == 0)
+        if (Interlocked.Exchange(ref _roomWanted, 1) == 0 && !Volatile.Read(ref _isFruitless) && _wake.CurrentCount == 0)
         {
             try
             {
@@ -55,10 +58,13 @@ public sealed partial class DiskTier
             {
                 await _wake.WaitAsync(s_upkeepPeriod, _disposed.Token);
                 bool roomWanted = Interlocked.Exchange(ref _roomWanted, 0) != 0;
+                long evicted = Interlocked.Read(ref _evictedBytes);
                 foreach ((CacheDevice device, UpkeepState state) in states)
                 {
                     await AttendAsync(device, state, roomWanted);
                 }
+
+                Volatile.Write(ref _isFruitless, roomWanted && evicted == Interlocked.Read(ref _evictedBytes));
 
                 _datasets!.Save();
                 ChargeIndexes();
@@ -98,9 +104,20 @@ public sealed partial class DiskTier
                 Evict(device, long.MaxValue, (_, location) => IsExpired(location.Created), file => IsExpired(file.Info.Created));
             }
 
-            MakeRoom(device, roomWanted);
-            while (device.Segments.FreeableBytes > device.CleaningThresholdBytes && await device.Segments.CleanAsync(MaxLiveShareToClean, _disposed.Token))
+            MakeRoom(device, roomWanted, extraBytes: 0);
+            await CleanAsync(device, roomWanted);
+
+            // What left lies scattered in segments too full to be cleaned. More must leave before room comes of it; at the latest a quarter, since then some segment has lost a quarter.
+            long step = Math.Max(device.SegmentBytes, device.LimitBytes / HeadroomShare);
+            for (long extra = step; (roomWanted || device.UsedBytes > device.LimitBytes) && !device.HasRoom && extra <= (device.LimitBytes / 4) + step; extra += step)
             {
+                _disposed.Token.ThrowIfCancellationRequested();
+                if (!MakeRoom(device, roomWanted, extra))
+                {
+                    break;
+                }
+
+                await CleanAsync(device, roomWanted);
             }
 
             if (state.ChangedBytes != Interlocked.Read(ref _writtenBytes) + Interlocked.Read(ref _evictedBytes) && state.Checkpoint.IsDue(_time, s_checkpointPeriod))
@@ -112,6 +129,14 @@ public sealed partial class DiskTier
         catch (CacheException e)
         {
             device.Failed(e);
+        }
+    }
+
+    private async Task CleanAsync(CacheDevice device, bool roomWanted)
+    {
+        while ((device.Segments.FreeableBytes > device.CleaningThresholdBytes || ((roomWanted || device.UsedBytes > device.LimitBytes) && !device.HasRoom))
+            && await device.Segments.CleanAsync(MaxLiveShareToClean, _disposed.Token))
+        {
         }
     }
 
@@ -140,39 +165,71 @@ public sealed partial class DiskTier
 
     /// <summary>Lets entries go when the device holds more than it may, or when somebody found no room: first of datasets that nobody uses, then whom the policy
     /// names, and, only where the disk itself ran short, anybody.</summary>
-    private void MakeRoom(CacheDevice device, bool roomWanted)
+    /// <param name="extraBytes">How much more than that should leave.</param>
+    /// <returns>False: nothing left.</returns>
+    private bool MakeRoom(CacheDevice device, bool roomWanted, long extraBytes)
     {
-        long limit = device.LimitBytes;
-        long target = roomWanted || _options.Eviction != EvictionKind.Uniform ? limit - (limit / HeadroomShare) - device.SegmentBytes : limit;
-        long excess = device.LiveDiskBytes - target;
-        if (excess <= 0)
-        {
-            return;
-        }
-
+        long limit = device.FillableBytes;
+        long headroom = roomWanted || _options.Eviction != EvictionKind.Uniform ? Math.Max(device.SegmentBytes, limit / HeadroomShare) : 0;
+        long target = limit - headroom - extraBytes;
+        long before = device.LiveDiskBytes;
         foreach (DatasetUsage unused in _datasets!.Unused())
         {
-            if (excess <= 0)
+            if (device.LiveDiskBytes <= target)
             {
-                return;
+                break;
             }
 
-            excess -= Evict(device, excess, (_, location) => location.Dataset == unused.Tag && !IsPinned(location), file => file.Dataset == unused.Tag && !file.Info.IsPinned);
+            Evict(device, device.LiveDiskBytes - target, (_, location) => location.Dataset == unused.Tag && !IsPinned(location), file => file.Dataset == unused.Tag && !file.Info.IsPinned);
         }
 
-        while (excess > 0 && _policy.TryPickVictim(out CacheEntryId victim))
+        EvictByPolicy(device, target);
+        if (device.LiveDiskBytes > device.LimitBytes - extraBytes && device.UsedBytes > device.LimitBytes)
         {
-            excess -= EvictEntry(victim, out bool wasHere);
-            if (!wasHere)
+            Evict(device, device.LiveDiskBytes - device.LimitBytes + extraBytes, static (_, location) => !IsPinned(location), static file => !file.Info.IsPinned);
+        }
+
+        return device.LiveDiskBytes < before;
+    }
+
+    private void EvictByPolicy(CacheDevice device, long target)
+    {
+        List<CacheEntryId> busy = [];
+        try
+        {
+            for (long excess = device.LiveDiskBytes - target; excess > 0 && device.Policy.TryPickVictim(out CacheEntryId victim);)
             {
-                // It left by another way, and the policy has not heard of it.
-                _policy.OnRemoved(victim);
+                long removed = 0;
+                while (device.Segments.TryFind(victim.Key, out RecordLocation location) && (removed = RemoveSmall(device, victim.Key, location)) == 0)
+                {
+                    // Cleaning moved it between the look and the removal.
+                }
+
+                excess -= removed;
+                if (removed > 0)
+                {
+                    continue;
+                }
+
+                if (device.Large.Find(victim.Key) is { } file)
+                {
+                    // Told again what it has forgotten, unless the block is gone for good.
+                    busy.Add(victim);
+                    if (file.TryDropBlock(victim.Block, out long gone))
+                    {
+                        busy.RemoveAt(busy.Count - 1);
+                        Interlocked.Add(ref _evictedBytes, gone);
+                        excess -= gone;
+                    }
+                }
             }
         }
-
-        if (excess > 0 && device.LiveDiskBytes > limit)
+        finally
         {
-            Evict(device, device.LiveDiskBytes - limit, static (_, location) => !IsPinned(location), static file => !file.Info.IsPinned);
+            foreach (CacheEntryId entry in busy)
+            {
+                device.Policy.OnAdmitted(entry, LargeFile.BlockBytes, isPinned: false);
+            }
         }
     }
 
@@ -222,27 +279,6 @@ public sealed partial class DiskTier
         return gone;
     }
 
-    private long EvictEntry(in CacheEntryId entry, out bool wasHere)
-    {
-        wasHere = true;
-        foreach (CacheDevice device in _devices)
-        {
-            if (device.Segments.TryFind(entry.Key, out RecordLocation location))
-            {
-                return RemoveSmall(device, entry.Key, location);
-            }
-
-            if (device.Large.Find(entry.Key) is { } file && file.DropBlock(entry.Block) is > 0 and long gone)
-            {
-                NoteGone(entry, file.Dataset, gone);
-                return gone;
-            }
-        }
-
-        wasHere = false;
-        return 0;
-    }
-
     private long RemoveSmall(CacheDevice device, in FileKey key, in RecordLocation location)
     {
         if (!device.Segments.RemoveAt(key, location.Place))
@@ -250,28 +286,17 @@ public sealed partial class DiskTier
             return 0;
         }
 
-        NoteGone(new CacheEntryId(key, 0), location.Dataset, location.Length);
+        device.Policy.OnRemoved(new CacheEntryId(key, 0));
+        Interlocked.Add(ref _evictedBytes, location.Length);
+        _datasets![location.Dataset].Add(-location.Length);
         return location.Length;
     }
 
     private long Remove(LargeFile file)
     {
         long bytes = file.Delete();
-        for (int block = 0; block < LargeFile.BlocksOf(file.Size); block++)
-        {
-            _policy.OnRemoved(new CacheEntryId(file.Key, block));
-        }
-
         Interlocked.Add(ref _evictedBytes, bytes);
-        _datasets![file.Dataset].Add(-bytes);
         return bytes;
-    }
-
-    private void NoteGone(in CacheEntryId entry, uint dataset, long bytes)
-    {
-        _policy.OnRemoved(entry);
-        Interlocked.Add(ref _evictedBytes, bytes);
-        _datasets![dataset].Add(-bytes);
     }
 
     private static bool IsPinned(in RecordLocation location) => (location.Flags & (uint)RecordFlags.Pinned) != 0;

@@ -25,25 +25,44 @@ public sealed partial class DiskTier
         }
 
         CacheEntryId entry = new(key, 0);
-        if (IsWithinQuota(dataset, length) && _policy.Admits(entry, length, FreeBytes))
+        ulong place = 0;
+        if (_datasets is { } datasets && datasets[dataset] is var usage && usage.TryReserve(length))
         {
+            bool isRefused = false;
             CacheDevice[] devices = _devices;
-            for (int i = 0; i < devices.Length; i++)
+            for (int i = 0; i < devices.Length && place == 0; i++)
             {
                 // By its key, so that each device gets its share; another one when that is full or fails.
                 CacheDevice device = devices[(int)((key.High + (ulong)i) % (ulong)devices.Length)];
-                if (device.Health == DeviceHealth.Healthy && await AppendAsync(device, key, dataset, (int)length, payload, checksums) is > 0 and ulong place)
+                if (device.Health != DeviceHealth.Healthy)
                 {
-                    Count(entry, dataset, length);
-                    return place;
+                    continue;
+                }
+
+                place = device.Policy.Admits(entry, length, device.FreeBytes) ? await AppendAsync(device, key, dataset, (int)length, payload, checksums) : 0;
+                isRefused |= place == 0;
+                if (place != 0)
+                {
+                    Interlocked.Add(ref _writtenBytes, length);
+                    usage.Add(length);
+                    device.Policy.OnAdmitted(entry, length, isPinned: false);
                 }
             }
 
-            WakeUpkeep();
+            usage.EndReservation(length);
+            if (place == 0 && isRefused)
+            {
+                // Something may be able to leave: upkeep looks, and later entries profit.
+                WakeUpkeep();
+            }
         }
 
-        Interlocked.Add(ref _rejectedBytes, length);
-        return 0;
+        if (place == 0)
+        {
+            Interlocked.Add(ref _rejectedBytes, length);
+        }
+
+        return place;
     }
 
     /// <summary>Keeps whole units of a large file.</summary>
@@ -57,34 +76,68 @@ public sealed partial class DiskTier
             length += segment.Length;
         }
 
-        // What is here of the file already decides where the rest goes.
-        CacheDevice? device = DeviceOfLarge(key);
-        CacheEntryId entry = new(key, LargeFile.BlockOf(firstUnit));
-        if (!IsWithinQuota(dataset, length) || !_policy.Admits(entry, length, FreeBytes) || (device = device is null ? TakeRoom(entry, length) : TakeRoom(device, entry, length)) is null)
+        if (_datasets is { } datasets && datasets[dataset] is var usage && usage.TryReserve(length))
         {
-            Interlocked.Add(ref _rejectedBytes, length);
-            return false;
+            try
+            {
+                if (TakeRoom(key, LargeFile.BlockOf(firstUnit), length) is { } device)
+                {
+                    try
+                    {
+                        await Threads.RunAsync(() => Write(device, key, size, dataset, firstUnit, payload, checksums), _disposed.Token);
+                        return true;
+                    }
+                    catch (CacheException e)
+                    {
+                        device.Failed(e);
+                    }
+                    catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+                    {
+                        // The tier is being closed.
+                    }
+                    finally
+                    {
+                        device.EndReservation(length);
+                    }
+                }
+            }
+            finally
+            {
+                usage.EndReservation(length);
+            }
         }
 
-        try
+        Interlocked.Add(ref _rejectedBytes, length);
+        return false;
+    }
+
+    private long Write(CacheDevice device, FileKey key, long size, uint dataset, long firstUnit, NativeSegment[] payload, ReadOnlyMemory<uint> checksums)
+    {
+        if (device.Large.Find(key) is { } old && IsExpired(old.Info.Created))
         {
-            long added = await Threads.RunAsync(() => device.Large.GetOrCreate(key, size, dataset).Write(firstUnit, payload, checksums.Span), _disposed.Token);
-            Count(entry, dataset, added);
-            return true;
+            Remove(old);
         }
-        catch (CacheException e)
+
+        for (int attempt = 0; ; attempt++)
         {
-            device.Failed(e);
-            return false;
+            try
+            {
+                long added = device.Large.GetOrCreate(key, size, dataset).Write(firstUnit, payload, checksums.Span);
+                Interlocked.Add(ref _writtenBytes, added);
+                break;
+            }
+            catch (CacheException e) when (e.Error == CacheError.NotFound && attempt == 0)
+            {
+                // It was evicted between the look and the write.
+            }
         }
-        catch (OperationCanceledException)
+
+        for (int block = LargeFile.BlockOf(firstUnit); block <= LargeFile.BlockOf(firstUnit + checksums.Length - 1); block++)
         {
-            return false;
+            device.Policy.OnAdmitted(new CacheEntryId(key, block), LargeFile.BlockBytes, isPinned: false);
         }
-        finally
-        {
-            device.EndReservation(length);
-        }
+
+        return checksums.Length;
     }
 
     private async ValueTask<ulong> AppendAsync(CacheDevice device, FileKey key, uint dataset, int length, NativeSegment[] payload, ReadOnlyMemory<uint> checksums)
@@ -105,66 +158,41 @@ public sealed partial class DiskTier
         return 0;
     }
 
-    private void Count(in CacheEntryId entry, uint dataset, long length)
-    {
-        Interlocked.Add(ref _writtenBytes, length);
-        Interlocked.Add(ref _freeBytes, -length);
-        _datasets![dataset].Add(length);
-        _policy.OnAdmitted(entry, length, isPinned: false);
-    }
-
-    // Adding up a large cache's segments for every file would cost more than the rest of adding it; a tenth of a second of writing is known by itself.
-    private static readonly TimeSpan s_freeIsFresh = TimeSpan.FromMilliseconds(100);
-    private long _freeBytes;
-    private long _freeAt;
-
-    private long FreeBytes
-    {
-        get
-        {
-            long at = Interlocked.Read(ref _freeAt);
-            if (at == 0 || _time.GetElapsedTime(at) > s_freeIsFresh)
-            {
-                long free = 0;
-                foreach (CacheDevice device in _devices)
-                {
-                    free += Math.Max(0, device.LimitBytes - device.LiveDiskBytes);
-                }
-
-                Interlocked.Exchange(ref _freeBytes, free);
-                Interlocked.Exchange(ref _freeAt, _time.GetTimestamp());
-            }
-
-            return Interlocked.Read(ref _freeBytes);
-        }
-    }
-
-    private bool IsWithinQuota(uint dataset, long length) => _datasets is { } datasets && datasets[dataset] is var usage && (usage.QuotaBytes is not { } quota || usage.Bytes + length <= quota);
-
-    /// <summary>The device for a new entry: by its key, so that each device gets its share; another one when that is full or fails.</summary>
-    private CacheDevice? TakeRoom(in CacheEntryId entry, long bytes)
+    /// <summary>The device for units of a large file, with room taken on it. What is here of the file already decides; else its key, so that each device gets its share, and another one when that is
+    /// full or fails.</summary>
+    private CacheDevice? TakeRoom(in FileKey key, int block, long bytes)
     {
         CacheDevice[] devices = _devices;
+        CacheDevice? home = DeviceOfLarge(key);
+        CacheEntryId entry = new(key, block);
+        bool isRefused = false;
         for (int i = 0; i < devices.Length; i++)
         {
-            if (TakeRoom(devices[(int)((entry.Key.High + (ulong)i) % (ulong)devices.Length)], entry, bytes) is { } device)
+            CacheDevice device = devices[(int)((key.High + (ulong)i) % (ulong)devices.Length)];
+            if ((home is null || home == device) && device.Health == DeviceHealth.Healthy)
             {
-                return device;
+                if (device.Policy.Admits(entry, bytes, device.FreeBytes) && device.TryReserve(bytes))
+                {
+                    return device;
+                }
+
+                isRefused = true;
             }
         }
 
-        // Something may be able to leave: upkeep looks, and later entries profit.
-        WakeUpkeep();
+        if (isRefused)
+        {
+            WakeUpkeep();
+        }
+
         return null;
     }
-
-    private static CacheDevice? TakeRoom(CacheDevice device, in CacheEntryId entry, long bytes) => device.TryReserve(bytes) ? device : null;
 
     private CacheDevice? DeviceOfLarge(in FileKey key)
     {
         foreach (CacheDevice device in _devices)
         {
-            if (device.Large.Find(key) is not null)
+            if (device.IsReadable && device.Large.Find(key) is not null)
             {
                 return device;
             }

@@ -3,6 +3,7 @@ using MLPlatform.Core;
 using MLPlatform.Tiers.Devices;
 using MLPlatform.Tiers.Eviction;
 using MLPlatform.Tiers.LargeFiles;
+using MLPlatform.Tiers.Segments;
 
 namespace MLPlatform.Tiers;
 
@@ -26,9 +27,9 @@ public sealed partial class DiskTier : IAsyncDisposable
     private readonly CancellationTokenSource _disposed = new();
     private CacheDevice[] _devices = [];
     private DatasetTable? _datasets;
-    private IEvictionPolicy _policy = new UniformPolicy();
     private Task _upkeep = Task.CompletedTask;
     private long _chargedBytes;
+    private int _isDisposing;
 
     internal DiskTier(CacheOptions options, MemoryBudget budget, IDeviceFiles files, ILoggerFactory loggers, TimeProvider time)
     {
@@ -134,10 +135,33 @@ public sealed partial class DiskTier : IAsyncDisposable
     }
 
     /// <summary>It ends.</summary>
-    public void Leave(uint dataset) => _datasets?.Leave(dataset);
+    public void Leave(uint dataset)
+    {
+        lock (_uses)
+        {
+            if (_datasets is null)
+            {
+                int use = _uses.FindIndex(u => DatasetTable.TagOf(u.Dataset) == dataset);
+                if (use >= 0)
+                {
+                    _uses.RemoveAt(use);
+                }
 
+                return;
+            }
+        }
+
+        _datasets.Leave(dataset);
+    }
+
+    /// <summary>Ends upkeep, lets no write begin, waits for those under way, and closes the devices. Reads that come later are misses.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposing, 1) != 0)
+        {
+            return;
+        }
+
         await _disposed.CancelAsync();
         await _opened.Task;
         await _upkeep;
@@ -180,6 +204,8 @@ public sealed partial class DiskTier : IAsyncDisposable
             foreach (CacheDevice device in open)
             {
                 CountDatasets(device, datasets);
+                device.Policy = MakePolicy(device);
+                Follow(device, datasets);
             }
 
             lock (_uses)
@@ -191,7 +217,6 @@ public sealed partial class DiskTier : IAsyncDisposable
                 }
             }
 
-            _policy = MakePolicy(open);
             Volatile.Write(ref _devices, [.. open]);
             _upkeep = Task.WhenAll(Task.Run(UpkeepAsync), Task.Run(ScrubAsync));
         }
@@ -219,7 +244,28 @@ public sealed partial class DiskTier : IAsyncDisposable
         });
     }
 
-    private IEvictionPolicy MakePolicy(List<CacheDevice> devices)
+    /// <summary>What leaves without upkeep's doing leaves the counts and the policy too.</summary>
+    private static void Follow(CacheDevice device, DatasetTable datasets)
+    {
+        device.Segments.Dropped += (key, location, reason) =>
+        {
+            datasets[location.Dataset].Add(-location.Length);
+            if (reason == RecordDropReason.Corrupt)
+            {
+                device.Policy.OnRemoved(new CacheEntryId(key, 0));
+            }
+        };
+        device.Large.PayloadChanged += (file, bytes) => datasets[file.Dataset].Add(bytes);
+        device.Large.Removed += file =>
+        {
+            for (int block = 0; block < LargeFile.BlocksOf(file.Size); block++)
+            {
+                device.Policy.OnRemoved(new CacheEntryId(file.Key, block));
+            }
+        };
+    }
+
+    private IEvictionPolicy MakePolicy(CacheDevice device)
     {
         if (_options.Eviction == EvictionKind.Uniform)
         {
@@ -228,24 +274,20 @@ public sealed partial class DiskTier : IAsyncDisposable
 
         // Nobody knows when entries of an earlier run were read; the order in which they came is the best guess.
         List<(uint Created, CacheEntryId Entry, long Bytes, bool IsPinned)> found = [];
-        foreach (CacheDevice device in devices)
+        device.Segments.ForEach((key, location) =>
         {
-            device.Segments.ForEach((key, location) =>
+            found.Add((location.Created, new CacheEntryId(key, 0), location.Length, IsPinned(location)));
+            return true;
+        });
+        device.Large.ForEach(file =>
+        {
+            for (int block = 0; block < LargeFile.BlocksOf(file.Size); block++)
             {
-                found.Add((location.Created, new CacheEntryId(key, 0), location.Length, IsPinned(location)));
-                return true;
-            });
-            device.Large.ForEach(file =>
-            {
-                for (int block = 0; block < LargeFile.BlocksOf(file.Size); block++)
-                {
-                    found.Add((file.Info.Created, new CacheEntryId(file.Key, block), LargeFile.BlockBytes, file.Info.IsPinned));
-                }
+                found.Add((file.Info.Created, new CacheEntryId(file.Key, block), LargeFile.BlockBytes, file.Info.IsPinned));
+            }
 
-                return true;
-            });
-        }
-
+            return true;
+        });
         found.Sort(static (a, b) => a.Created.CompareTo(b.Created));
         LruPolicy policy = new();
         foreach ((_, CacheEntryId entry, long bytes, bool isPinned) in found)

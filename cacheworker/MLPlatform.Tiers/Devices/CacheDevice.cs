@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using MLPlatform.Core;
+using MLPlatform.Tiers.Eviction;
 using MLPlatform.Tiers.Index;
 using MLPlatform.Tiers.LargeFiles;
 using MLPlatform.Tiers.Segments;
@@ -15,12 +16,15 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
     // Half of what is free at the first start, at most 100 GiB: a cache that fills a laptop's disk is a bug to its owner.
     private const long DefaultCapacityBytes = 100L << 30;
 
-    // A cache is cleaned and filled by whole segments: a hundredth of it at a time is fine enough.
+    // A cache is cleaned and filled by whole segments: a hundredth of it at a time is fine enough. The smallest hold two files of the greatest length.
     private const int SegmentsAtLeast = 100;
-    private const int SmallestSegmentBytes = 4 << 20;
+    private const int SmallestSegmentBytes = (2 << 20) + (64 << 10);
 
     // A device that failed is asked again after this time.
     private static readonly TimeSpan s_probeAfter = TimeSpan.FromSeconds(30);
+
+    // Of the sum behind FreeBytes; what is written within it is bounded by MayGrow and TryReserve, which ask anew.
+    private static readonly TimeSpan s_freeIsFresh = TimeSpan.FromMilliseconds(50);
 
     private readonly ILogger _logger = loggers.CreateLogger("mlp.cache");
     private readonly Lock _lock = new();
@@ -31,6 +35,8 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
     private long _failedAt;
     private long _capacityBytes;
     private long _minFreeBytes;
+    private long _freeBytes;
+    private long _freeAt;
     private long _spaceLimitBytes = long.MaxValue;
     private long _pendingBytes;
 
@@ -43,6 +49,9 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
     public SegmentStore Segments { get; private set; } = null!;
 
     public LargeFileStore Large { get; private set; } = null!;
+
+    /// <summary>Who leaves this device. Each has its own: a victim elsewhere makes no room here.</summary>
+    public IEvictionPolicy Policy { get; set; } = new UniformPolicy();
 
     public DeviceHealth Health => _health;
 
@@ -66,8 +75,31 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
     /// <summary>What <see cref="UsedBytes"/> may be: the configured capacity, or less where the file system runs out of space for others.</summary>
     public long LimitBytes => Math.Min(_capacityBytes, Interlocked.Read(ref _spaceLimitBytes));
 
-    /// <summary>Memory of the index.</summary>
-    public long MemoryBytes => _index?.MemoryBytes ?? 0;
+    /// <summary>What entries may fill. One segment less than the limit, so that cleaning always has one to move into.</summary>
+    public long FillableBytes => LimitBytes - SegmentBytes;
+
+    /// <summary>What entries may still fill once everything dead has been cleaned away.</summary>
+    public long FreeBytes
+    {
+        get
+        {
+            // Adding up a large cache's segments for every file would cost more than the rest of adding it.
+            long at = Interlocked.Read(ref _freeAt);
+            if (at == 0 || time.GetElapsedTime(at) > s_freeIsFresh)
+            {
+                Interlocked.Exchange(ref _freeBytes, Math.Max(0, FillableBytes - LiveDiskBytes));
+                Interlocked.Exchange(ref _freeAt, time.GetTimestamp());
+            }
+
+            return Interlocked.Read(ref _freeBytes);
+        }
+    }
+
+    /// <summary>A small file that needs a new segment gets one.</summary>
+    public bool HasRoom => UsedBytes + SegmentBytes <= FillableBytes;
+
+    /// <summary>Memory of the index and the policy.</summary>
+    public long MemoryBytes => (_index?.MemoryBytes ?? 0) + Policy.MemoryBytes;
 
     /// <exception cref="CacheException"><c>Busy</c>: another process owns the directory; <c>DeviceFailed</c>: it cannot be used.</exception>
     public void Lock()
@@ -95,9 +127,9 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
             (long total, long free) = files.Space(options.Directory);
             _minFreeBytes = cache.MinFreeBytes ?? (long)(total * cache.MinFreePercent / 100);
             long? capacity = options.CapacityBytes ?? (cache.CapacityPercent is { } percent ? (long)(total * percent / 100) : cache.CapacityBytes / devices);
-            SegmentBytes = (int)Math.Clamp((capacity ?? DefaultCapacityBytes) / SegmentsAtLeast, SmallestSegmentBytes, SegmentFormat.MaxSegmentBytes);
+            SegmentBytes = (int)Math.Clamp((capacity ?? Math.Min(DefaultCapacityBytes, total / 2)) / SegmentsAtLeast, SmallestSegmentBytes, SegmentFormat.MaxSegmentBytes);
             _index = FasterBlockIndex.Open(files, Directory.Index, _logger, out byte[] coverage);
-            SegmentOptions segments = new() { SegmentBytes = SegmentBytes, MayGrow = bytes => UsedBytes + bytes <= LimitBytes };
+            SegmentOptions segments = new() { SegmentBytes = SegmentBytes, MayGrow = MayGrow, MayMove = MayMove, Grown = EndReservation };
             Segments = SegmentStore.Open(files, Directory.Segments, number, Directory.CacheId, _index, coverage, segments, time, _logger);
             Large = LargeFileStore.Open(files, Directory.Large, Directory.CacheId, new LargeFileOptions(), time, _logger);
             _capacityBytes = capacity ?? Math.Min(DefaultCapacityBytes, (free + UsedBytes) / 2);
@@ -105,7 +137,7 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
             CacheLog.Opened(_logger, options.Directory, ByteSize.Format(UsedBytes), ByteSize.Format(LimitBytes), Segments.RecordCount, Large.Count);
             return true;
         }
-        catch (CacheException e)
+        catch (Exception e) // Whatever it is, the other devices and the stores are still there.
         {
             CacheLog.NotOpened(_logger, $"{options.Directory} cannot be used: {e.Message}", e);
             await DisposeAsync();
@@ -133,22 +165,55 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
             return false;
         }
 
+        // First taken and then looked at, so that of two who want the last of the space not both get it.
         Interlocked.Add(ref _pendingBytes, bytes);
-        if (UsedBytes <= LimitBytes)
+        if (UsedBytes <= FillableBytes)
         {
             return true;
         }
 
-        Interlocked.Add(ref _pendingBytes, -bytes);
+        EndReservation(bytes);
         return false;
     }
 
     /// <summary>They are written, or will not be.</summary>
     public void EndReservation(long bytes) => Interlocked.Add(ref _pendingBytes, -bytes);
 
+    private bool MayGrow(long bytes)
+    {
+        Interlocked.Add(ref _pendingBytes, bytes);
+        if (UsedBytes <= FillableBytes)
+        {
+            return true;
+        }
+
+        EndReservation(bytes);
+        return false;
+    }
+
+    private bool MayMove(long bytes)
+    {
+        // Where more is used than is allowed, moving is the way back.
+        bool isOver = UsedBytes > LimitBytes;
+        Interlocked.Add(ref _pendingBytes, bytes);
+        if (isOver || UsedBytes <= _capacityBytes)
+        {
+            return true;
+        }
+
+        EndReservation(bytes);
+        return false;
+    }
+
     /// <summary>An operation failed: the device is not used in that way for a while. The caller goes on without it.</summary>
-    public void Failed(CacheException e) =>
-        SetHealth(e.Error == CacheError.DeviceFull ? DeviceHealth.Full : DeviceHealth.Failed, e.Message);
+    public void Failed(CacheException e)
+    {
+        // What has left the cache, and what found too many before it, says nothing of the disk.
+        if (e.Error is CacheError.DeviceFull or CacheError.DeviceFailed)
+        {
+            SetHealth(e.Error == CacheError.DeviceFull ? DeviceHealth.Full : DeviceHealth.Failed, e.Message);
+        }
+    }
 
     /// <summary>Writes and reads a small file, if the device failed a while ago; if that works, it is used again.</summary>
     public void ProbeIfFailed()
@@ -162,6 +227,7 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
         try
         {
             DeviceProbe.Run(files, Path.Combine(options.Directory, "probe"));
+            LookAtSpace();
             SetHealth(DeviceHealth.Healthy, "a probe of it succeeded");
         }
         catch (CacheException)

@@ -12,7 +12,7 @@ internal sealed record DeviceDirectory(string Path, Guid CacheId)
 {
     private const string Format = "mlp-cache 1";
 
-    private static readonly string[] s_ours = ["format", "lock", "index", "segments", "large"];
+    private static readonly string[] s_ours = ["format", "index", "segments", "large", "datasets"];
 
     public string Index => System.IO.Path.Combine(Path, "index");
 
@@ -69,7 +69,7 @@ internal sealed record DeviceDirectory(string Path, Guid CacheId)
         foreach (string name in s_ours)
         {
             string from = System.IO.Path.Combine(path, name);
-            if (name != "lock" && (File.Exists(from) || Directory.Exists(from)))
+            if (File.Exists(from) || Directory.Exists(from))
             {
                 Directory.Move(from, System.IO.Path.Combine(aside, name));
             }

@@ -14,6 +14,9 @@ internal sealed partial class LargeFile
 
     public const int UnitsPerBlock = BlockBytes / CacheUnits.UnitBytes;
 
+    // Reads of one range that drops and writes keep changing; then it is a miss.
+    private const int MaxAttempts = 4;
+
     private readonly LargeFileStore _store;
 
     // Changes of the map: bits, entries on disk, holes, leases. Never taken by reads of session threads.
@@ -21,10 +24,22 @@ internal sealed partial class LargeFile
     private LargeFileInfo _info;
     private LargeFileContent? _content;
     private long _presentUnits;
+    private long _presentBytes;
     private long _lastUse;
+
+    // Writes under way: between their data and their entries nothing may be punched, and the content must stay the one they entered.
+    private int _writers;
+
+    // Tells a read that what it found wrong was changed meanwhile.
+    private long _changeCount;
     private int _leases;
+    private long _heldBytes;
     private bool _isGone;
     private bool _isVerified;
+
+    // Units that may take space without being present: what failed writes and refused holes left. Empty when both are equal.
+    private long _wasteFirst;
+    private long _wasteEnd;
 
     public LargeFile(LargeFileStore store, in LargeFileInfo info)
     {
@@ -42,7 +57,7 @@ internal sealed partial class LargeFile
     public long Units { get; }
 
     /// <summary>Bytes that are here.</summary>
-    public long PresentBytes => Math.Min(Size, Interlocked.Read(ref _presentUnits) * CacheUnits.UnitBytes);
+    public long PresentBytes => Interlocked.Read(ref _presentBytes);
 
     public bool IsComplete => Interlocked.Read(ref _presentUnits) == Units;
 
@@ -54,7 +69,7 @@ internal sealed partial class LargeFile
     /// <summary>For the choice of what to close.</summary>
     public long LastUse => Volatile.Read(ref _lastUse);
 
-    internal bool IsOpen => Volatile.Read(ref _content) is not null;
+    internal bool IsGone => Volatile.Read(ref _isGone);
 
     public static int BlockOf(long unit) => (int)(unit / UnitsPerBlock);
 
@@ -92,19 +107,28 @@ internal sealed partial class LargeFile
         try
         {
             long first = offset / CacheUnits.UnitBytes;
-            ReadOutcome outcome = ReadUnits(content, first, CacheUnits.UnitsOf(end), scratch, mayWait ? DeviceRead.DontCache : DeviceRead.NoWait, out long wrong);
-            if (outcome == ReadOutcome.Corrupt)
+            ReadOutcome outcome = ReadOutcome.Miss;
+            for (int attempt = 0; attempt < MaxAttempts; attempt++)
             {
+                long changes = Interlocked.Read(ref _changeCount);
+                DeviceRead how = !mayWait ? DeviceRead.NoWait : attempt == 0 ? DeviceRead.DontCache : DeviceRead.Normal;
+                outcome = ReadUnits(content, first, CacheUnits.UnitsOf(end), scratch, how, out long wrong);
+                if (outcome != ReadOutcome.Corrupt)
+                {
+                    break;
+                }
+
                 if (!mayWait)
                 {
                     return ReadOutcome.WouldBlock;
                 }
 
                 // A unit that was dropped and came back while we read it looks wrong once.
-                outcome = ReadUnits(content, first, CacheUnits.UnitsOf(end), scratch, DeviceRead.Normal, out wrong);
-                if (outcome == ReadOutcome.Corrupt)
+                outcome = ReadOutcome.Miss;
+                if (attempt > 0 && changes == Interlocked.Read(ref _changeCount))
                 {
-                    DropCorrupt(content, wrong);
+                    outcome = DropCorrupt(content, wrong) ? ReadOutcome.Corrupt : ReadOutcome.Miss;
+                    break;
                 }
             }
 
@@ -168,14 +192,9 @@ internal sealed partial class LargeFile
 
             lock (_changes)
             {
-                if (_isGone)
+                if (OpenUnsynchronized() is null)
                 {
                     return null;
-                }
-
-                if (_content is null)
-                {
-                    Volatile.Write(ref _content, _store.OpenContent(_info));
                 }
             }
 
@@ -183,8 +202,99 @@ internal sealed partial class LargeFile
         }
     }
 
-    /// <summary>Closes descriptors and map until they are needed again.</summary>
-    internal void CloseContent() => Interlocked.Exchange(ref _content, null)?.Leave();
+    /// <summary>The content that is in use from now on, opened if need be. It is opened and closed under the lock only, so there are never two that change.</summary>
+    /// <returns>Null: the file is gone, or the store closed.</returns>
+    private LargeFileContent? OpenUnsynchronized()
+    {
+        if (_isGone || _store.IsClosed)
+        {
+            return null;
+        }
+
+        if (_content is null)
+        {
+            LargeFileContent content;
+            try
+            {
+                content = _store.OpenContent(_info);
+            }
+            catch (CacheException e) when (e.Error == CacheError.NotFound)
+            {
+                // Somebody took it off the disk.
+                DeleteUnsynchronized();
+                return null;
+            }
+
+            TakeMapUnsynchronized(content);
+            Volatile.Write(ref _content, content);
+        }
+
+        return _content;
+    }
+
+    /// <summary>What the map on disk says counts: it may have been damaged while it was closed.</summary>
+    private void TakeMapUnsynchronized(LargeFileContent content)
+    {
+        (long units, long bytes, long diskBytes) = (0, 0, 0);
+        for (long unit = 0; unit < Units; unit++)
+        {
+            if (content.IsPresent(unit))
+            {
+                units++;
+                bytes += BytesOf(unit);
+                diskBytes += DiskBytesOf(unit);
+            }
+        }
+
+        if (units != _presentUnits || bytes != _presentBytes)
+        {
+            _changeCount++;
+            Volatile.Write(ref _isVerified, false);
+            _store.NoteMapDamaged(this, Math.Max(1, _presentUnits - units));
+            NoteWasteUnsynchronized(0, Units);
+            CountUnsynchronized(units - _presentUnits, bytes - _presentBytes, diskBytes - DiskBytes);
+        }
+    }
+
+    /// <summary>Closes descriptors and map until they are needed again. Only under the lock.</summary>
+    private void CloseContentUnsynchronized() => Interlocked.Exchange(ref _content, null)?.Leave();
+
+    /// <summary>Closes descriptors and map, unless somebody changes the file just now. Does not wait.</summary>
+    internal bool TryClose()
+    {
+        if (!_changes.TryEnter())
+        {
+            return false;
+        }
+
+        try
+        {
+            if (_writers > 0)
+            {
+                return false;
+            }
+
+            CloseContentUnsynchronized();
+            return true;
+        }
+        finally
+        {
+            _changes.Exit();
+        }
+    }
+
+    /// <summary>Closes descriptors and map for good; the store is closed.</summary>
+    internal void Close()
+    {
+        lock (_changes)
+        {
+            CloseContentUnsynchronized();
+        }
+    }
+
+    private long BytesOf(long unit) => Math.Min(CacheUnits.UnitBytes, Size - (unit * CacheUnits.UnitBytes));
+
+    private long DiskBytesOf(long unit) => LargeFileFormat.RoundToPage(BytesOf(unit));
 
     /// <param name="wrong">The unit whose checksum was wrong, when the outcome is Corrupt.</param>
     private unsafe ReadOutcome ReadUnits(LargeFileContent content, long first, long end, nint scratch, DeviceRead how, out long wrong)

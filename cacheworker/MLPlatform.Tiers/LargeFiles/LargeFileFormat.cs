@@ -21,6 +21,9 @@ internal static class LargeFileFormat
 
     public static long MapBytes(long fileBytes) => HeaderBytes + (CacheUnits.UnitsOf(fileBytes) * EntryBytes);
 
+    /// <summary>File systems give space by the page.</summary>
+    public static long RoundToPage(long bytes) => (bytes + 4095) & ~4095L;
+
     public static long EntryOffset(long unit) => HeaderBytes + (unit * EntryBytes);
 
     /// <param name="header">At least <see cref="HeaderBytes"/>; the rest becomes zeros.</param>

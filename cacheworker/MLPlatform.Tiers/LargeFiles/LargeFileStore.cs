@@ -16,8 +16,11 @@ internal sealed class LargeFileStore : IAsyncDisposable
     private const string DataExtension = ".dat";
     private const string MapExtension = ".map";
 
-    // More than a few units of space without presence is what a kill left between data and map.
-    private const long TolerableWasteBytes = 1 << 20;
+    // A unit less a page: what is more than this is space without presence, which a kill left between data and map; what is less may be the file system's own notes of extents.
+    private const long TolerableWasteBytes = CacheUnits.UnitBytes - 4096;
+
+    // Disk operations of writers end, or the disk is lost.
+    private static readonly TimeSpan s_closeDeadline = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<FileKey, LargeFile> _all = new();
     private readonly string _directory;
@@ -27,9 +30,16 @@ internal sealed class LargeFileStore : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Lock _opening = new();
     private readonly HashSet<LargeFile> _open = [];
-    private long _presentUnits;
+    private readonly TaskCompletionSource _quiet = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _presentBytes;
+    private long _dataBytes;
     private long _mapBytes;
+    private long _unlinkedBytes;
     private long _checksumFailures;
+
+    // Those who change files, and one for the store being open.
+    private int _changers = 1;
+    private int _closed;
 
     private LargeFileStore(IDeviceFiles files, string directory, Guid cacheId, LargeFileOptions options, TimeProvider time, ILogger logger)
     {
@@ -41,18 +51,21 @@ internal sealed class LargeFileStore : IAsyncDisposable
         _logger = logger;
     }
 
-    /// <summary>Tells of a unit that was found wrong and dropped: the file and the unit's number. Called on reading threads.</summary>
-    public event Action<LargeFile, long>? Dropped;
+    /// <summary>Tells of payload bytes of a file that came or went, for whatever reason. Called under the file's lock; must be quick and call nothing of the store.</summary>
+    public event Action<LargeFile, long>? PayloadChanged;
+
+    /// <summary>Tells of a file that left, for whatever reason. As above.</summary>
+    public event Action<LargeFile>? Removed;
 
     public IDeviceFiles Files { get; }
 
     public int Count => _all.Count;
 
-    /// <summary>Payload bytes, each file's last unit counted whole.</summary>
-    public long PresentBytes => Interlocked.Read(ref _presentUnits) * CacheUnits.UnitBytes;
+    /// <summary>Payload bytes.</summary>
+    public long PresentBytes => Interlocked.Read(ref _presentBytes);
 
-    /// <summary>Bytes on the device: payload and maps.</summary>
-    public long DiskBytes => PresentBytes + Interlocked.Read(ref _mapBytes);
+    /// <summary>Bytes on the device: payload in whole pages, maps, and files that have left but are still read by somebody.</summary>
+    public long DiskBytes => Interlocked.Read(ref _dataBytes) + Interlocked.Read(ref _mapBytes) + Interlocked.Read(ref _unlinkedBytes);
 
     /// <summary>Units found wrong since start.</summary>
     public long ChecksumFailures => Interlocked.Read(ref _checksumFailures);
@@ -68,6 +81,8 @@ internal sealed class LargeFileStore : IAsyncDisposable
             }
         }
     }
+
+    internal bool IsClosed => Volatile.Read(ref _closed) != 0;
 
     internal long Now => _time.GetTimestamp();
 
@@ -93,7 +108,7 @@ internal sealed class LargeFileStore : IAsyncDisposable
     public LargeFile? Find(in FileKey key) => _all.TryGetValue(key, out LargeFile? file) ? file : null;
 
     /// <summary>The file of a key, made when it is new.</summary>
-    /// <exception cref="CacheException"><c>DeviceFull</c>, <c>DeviceFailed</c>.</exception>
+    /// <exception cref="CacheException"><c>DeviceFull</c>, <c>DeviceFailed</c>; <c>NotFound</c>: the store is closed.</exception>
     public LargeFile GetOrCreate(in FileKey key, long size, uint dataset)
     {
         Invariant.That(size > 0);
@@ -102,19 +117,31 @@ internal sealed class LargeFileStore : IAsyncDisposable
             return known;
         }
 
-        lock (_opening)
+        if (!TryBeginChange())
         {
-            if (Find(key) is { } made)
-            {
-                return made;
-            }
+            throw new CacheException(CacheError.NotFound, "The cache is being closed.");
+        }
 
-            LargeFileInfo info = new() { Key = key, Size = size, Dataset = dataset, Created = (uint)_time.GetUtcNow().ToUnixTimeSeconds() };
-            Create(info);
-            LargeFile file = new(this, info);
-            Interlocked.Add(ref _mapBytes, LargeFileFormat.MapBytes(size));
-            _all[key] = file;
-            return file;
+        try
+        {
+            lock (_opening)
+            {
+                if (Find(key) is { } made)
+                {
+                    return made;
+                }
+
+                LargeFileInfo info = new() { Key = key, Size = size, Dataset = dataset, Created = (uint)_time.GetUtcNow().ToUnixTimeSeconds() };
+                Create(info);
+                LargeFile file = new(this, info);
+                Interlocked.Add(ref _mapBytes, MapDiskBytes(size));
+                _all[key] = file;
+                return file;
+            }
+        }
+        finally
+        {
+            EndChange();
         }
     }
 
@@ -129,15 +156,54 @@ internal sealed class LargeFileStore : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes all files. Who is inside one still ends in peace.</summary>
-    public ValueTask DisposeAsync()
+    /// <summary>Lets no change begin, waits for those under way, and closes all files. Who reads still ends in peace.</summary>
+    public async ValueTask DisposeAsync()
     {
-        foreach (KeyValuePair<FileKey, LargeFile> pair in _all)
+        if (Interlocked.Exchange(ref _closed, 1) != 0)
         {
-            pair.Value.CloseContent();
+            return;
         }
 
-        return ValueTask.CompletedTask;
+        EndChange();
+        try
+        {
+            await _quiet.Task.WaitAsync(s_closeDeadline, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            LargeFileLog.StillWriting(_logger, _directory);
+        }
+
+        foreach (KeyValuePair<FileKey, LargeFile> pair in _all)
+        {
+            pair.Value.Close();
+        }
+    }
+
+    /// <returns>False: the store is closed, and nothing of it may change any more: another process may own the directory.</returns>
+    internal bool TryBeginChange()
+    {
+        int changers = Volatile.Read(ref _changers);
+        while (changers > 0 && !IsClosed)
+        {
+            int seen = Interlocked.CompareExchange(ref _changers, changers + 1, changers);
+            if (seen == changers)
+            {
+                return true;
+            }
+
+            changers = seen;
+        }
+
+        return false;
+    }
+
+    internal void EndChange()
+    {
+        if (Interlocked.Decrement(ref _changers) == 0)
+        {
+            _quiet.TrySetResult();
+        }
     }
 
     internal string DataPath(in FileKey key) => Path.Combine(FolderOf(key), key + DataExtension);
@@ -170,52 +236,75 @@ internal sealed class LargeFileStore : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the files that were not used for longest until no more than the limit are open.</summary>
+    /// <summary>Closes the files that were not used for longest until no more than the limit are open. Those that change just now stay open.</summary>
     internal void CloseBeyondLimit(LargeFile opened)
     {
         lock (_opening)
         {
-            _open.Add(opened);
-            while (_open.Count > _options.MaxOpenFiles)
+            if (opened.IsGone || IsClosed || (!_open.Add(opened) && _open.Count <= _options.MaxOpenFiles) || _open.Count <= _options.MaxOpenFiles)
             {
-                LargeFile oldest = opened;
-                foreach (LargeFile file in _open)
+                return;
+            }
+
+            LargeFile[] others = [.. _open];
+            Array.Sort(others, static (a, b) => a.LastUse.CompareTo(b.LastUse));
+            foreach (LargeFile file in others)
+            {
+                if (_open.Count <= _options.MaxOpenFiles)
                 {
-                    if (file != opened && (oldest == opened || file.LastUse < oldest.LastUse))
-                    {
-                        oldest = file;
-                    }
+                    return;
                 }
 
-                _open.Remove(oldest);
-                oldest.CloseContent();
+                if (file != opened && file.TryClose())
+                {
+                    _open.Remove(file);
+                }
             }
         }
     }
 
-    internal void AddUnits(long units) => Interlocked.Add(ref _presentUnits, units);
+    internal void CountPayload(LargeFile file, long bytes, long diskBytes)
+    {
+        Interlocked.Add(ref _presentBytes, bytes);
+        Interlocked.Add(ref _dataBytes, diskBytes);
+        if (bytes != 0)
+        {
+            PayloadChanged?.Invoke(file, bytes);
+        }
+    }
+
+    /// <summary>Space of a file that has left and is still read.</summary>
+    internal void HoldUnlinked(long bytes) => Interlocked.Add(ref _unlinkedBytes, bytes);
+
+    internal void NoteMapDamaged(LargeFile file, long units)
+    {
+        Interlocked.Add(ref _checksumFailures, units);
+        LargeFileLog.MapDamaged(_logger, MapPath(file.Key), units);
+    }
 
     internal void NoteCorrupt(LargeFile file, long unit)
     {
         Interlocked.Increment(ref _checksumFailures);
         LargeFileLog.UnitCorrupt(_logger, DataPath(file.Key), unit);
-        Dropped?.Invoke(file, unit);
     }
 
     /// <summary>A file leaves: map first, so that a kill in between leaves data without a map, which the next opening removes.</summary>
-    internal void Forget(LargeFile file, long presentUnits)
+    internal void Forget(LargeFile file)
     {
-        _all.TryRemove(new KeyValuePair<FileKey, LargeFile>(file.Key, file));
-        Interlocked.Add(ref _presentUnits, -presentUnits);
-        Interlocked.Add(ref _mapBytes, -LargeFileFormat.MapBytes(file.Size));
+        // All of it under the lock, so that nobody makes the file anew while its old paths go.
         lock (_opening)
         {
+            _all.TryRemove(new KeyValuePair<FileKey, LargeFile>(file.Key, file));
+            Interlocked.Add(ref _mapBytes, -MapDiskBytes(file.Size));
             _open.Remove(file);
+            TryDelete(MapPath(file.Key));
+            TryDelete(DataPath(file.Key));
         }
 
-        TryDelete(MapPath(file.Key));
-        TryDelete(DataPath(file.Key));
+        Removed?.Invoke(file);
     }
+
+    private static long MapDiskBytes(long size) => LargeFileFormat.RoundToPage(LargeFileFormat.MapBytes(size));
 
     private string MapPath(in FileKey key) => Path.Combine(FolderOf(key), key + MapExtension);
 
@@ -228,6 +317,9 @@ internal sealed class LargeFileStore : IAsyncDisposable
         string map = MapPath(info.Key);
         try
         {
+            // What an earlier removal could not remove.
+            Files.Delete(map);
+            Files.Delete(data);
             using (SafeFileHandle file = Files.OpenWrite(data, create: true))
             {
                 Files.SetLength(file, info.Size);
@@ -262,6 +354,7 @@ internal sealed class LargeFileStore : IAsyncDisposable
                 continue; // Its map decides.
             }
 
+            LargeFileLog.Unusable(_logger, Path.Combine(folder, name));
             TryDelete(Path.Combine(folder, name));
             TryDelete(Path.Combine(folder, stem + DataExtension));
         }
@@ -270,6 +363,7 @@ internal sealed class LargeFileStore : IAsyncDisposable
     /// <returns>False: it is of no use, and both files must go.</returns>
     private unsafe bool TryOpenFile(string folder, string stem)
     {
+        // Disposed twice where the content below takes them over, which is harmless.
         using SafeFileHandle map = Files.OpenWrite(Path.Combine(folder, stem + MapExtension), create: false);
         using SafeFileHandle data = Files.OpenWrite(Path.Combine(folder, stem + DataExtension), create: false);
         byte* header = stackalloc byte[LargeFileFormat.HeaderBytes];
@@ -281,44 +375,29 @@ internal sealed class LargeFileStore : IAsyncDisposable
             return false;
         }
 
-        long units = CacheUnits.UnitsOf(info.Size);
-        long present = 0;
-        List<(long First, long End)> absent = [];
-        long absentFrom = 0;
-        ReadEntries(map, info.Key, units, (unit, _) =>
-        {
-            present++;
-            if (unit > absentFrom)
-            {
-                absent.Add((absentFrom, unit));
-            }
-
-            absentFrom = unit + 1;
-        });
-        if (present == 0)
-        {
-            return false;
-        }
-
-        if (absentFrom < units)
-        {
-            absent.Add((absentFrom, units));
-        }
-
-        if (Files.AllocatedBytes(data) > (present * CacheUnits.UnitBytes) + TolerableWasteBytes)
-        {
-            foreach ((long first, long end) in absent)
-            {
-                long offset = first * CacheUnits.UnitBytes;
-                Files.PunchHole(data, offset, Math.Min(info.Size, end * CacheUnits.UnitBytes) - offset);
-            }
-        }
-
+        LargeFileContent content = new(data, map, CacheUnits.UnitsOf(info.Size));
+        ReadEntries(map, info.Key, content.Units, (unit, checksum) => content.Add(unit, checksum));
         LargeFile file = new(this, info);
-        file.SetPresentUnits(present);
+        try
+        {
+            file.SetPresent(content);
+            if (file.PresentBytes == 0)
+            {
+                return false;
+            }
+
+            if (Files.AllocatedBytes(data) > file.PresentBytes + TolerableWasteBytes)
+            {
+                file.ReclaimAll(content);
+            }
+        }
+        finally
+        {
+            content.Leave();
+        }
+
         _all[info.Key] = file;
-        _presentUnits += present;
-        _mapBytes += LargeFileFormat.MapBytes(info.Size);
+        _mapBytes += MapDiskBytes(info.Size);
         return true;
     }
 

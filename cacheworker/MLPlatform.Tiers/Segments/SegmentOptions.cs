@@ -9,6 +9,12 @@ internal sealed record SegmentOptions
     /// <summary>Asked by the writer before it takes so many more bytes of the device. False: records that need a new segment are not kept.</summary>
     public Func<long, bool> MayGrow { get; init; } = static _ => true;
 
+    /// <summary>The same, when cleaning needs a segment for what it moves: it makes more room than it takes, but first it takes.</summary>
+    public Func<long, bool> MayMove { get; init; } = static _ => true;
+
+    /// <summary>Told after a yes of either: the bytes now count in <see cref="SegmentStore.DiskBytes"/>, or were not taken.</summary>
+    public Action<long> Grown { get; init; } = static _ => { };
+
     /// <summary>Records that wait for the writer; who brings more waits. The memory is theirs, so this bounds what a slow disk holds back.</summary>
     public int QueueLength { get; init; } = 256;
 

@@ -113,15 +113,22 @@ internal sealed partial class SegmentStore
             {
                 _group.Add(Take(queue));
 
-                // A record that is only moved makes more room than it takes.
-                if (_group[0].MovedFrom == 0 && !_options.MayGrow(_options.SegmentBytes))
+                if (!(_group[0].MovedFrom == 0 ? _options.MayGrow : _options.MayMove)(_options.SegmentBytes))
                 {
                     _group[0].Complete(0);
                     _group.Clear();
                     return;
                 }
 
-                CreateSegment();
+                try
+                {
+                    CreateSegment();
+                }
+                finally
+                {
+                    _options.Grown(_options.SegmentBytes);
+                }
+
                 Place(_group[0], _open!.End);
             }
 
