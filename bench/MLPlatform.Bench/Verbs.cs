@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using MLPlatform.Bench.Bars;
+using MLPlatform.Bench.Crash;
 using MLPlatform.Bench.Soak;
 
 namespace MLPlatform.Bench;
@@ -20,6 +21,8 @@ internal static class Verbs
         ["restart"] = RestartBar.RunAsync,
         ["peers"] = PeersBar.RunAsync,
         ["soak"] = SoakVerb.RunAsync,
+        ["crash"] = CrashVerb.RunAsync,
+        ["crash-child"] = CrashChild.RunAsync,
         ["manifest"] = ManifestBench.RunAsync,
         ["index"] = IndexBench.RunAsync,
         ["policies"] = PoliciesBench.RunAsync,
