@@ -1,8 +1,6 @@
-using System.Diagnostics;
 using System.Globalization;
 using MLPlatform.Bench.Candidates;
 using MLPlatform.Bench.Stores;
-using MLPlatform.Lab;
 
 namespace MLPlatform.Bench.Soak;
 

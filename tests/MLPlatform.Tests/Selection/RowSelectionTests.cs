@@ -3,7 +3,6 @@ using CsCheck;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
 using MLPlatform.Tests.Manifests;
-using MLPlatform.UnderStore;
 using Xunit;
 
 namespace MLPlatform.Tests.Selection;
