@@ -10,8 +10,7 @@ namespace MLPlatform.CacheWorker;
 /// over, so a preload that was ended anyhow goes on where it was when it is run again. One run per object; <see cref="Status"/> may be asked from any thread.
 /// </summary>
 /// <param name="tree">The version, with the stores that its files lie in.</param>
-[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A semaphore and a token source without timers and wait handles hold nothing.")]
-public sealed class Preloader(CachedDataset cache, ManifestTree tree, RowSelection selection, PreloadOptions options)
+public sealed class Preloader(CachedDataset cache, ManifestTree tree, RowSelection selection, PreloadOptions options) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Queue<LargeJob> _large = new();
@@ -74,6 +73,12 @@ public sealed class Preloader(CachedDataset cache, ManifestTree tree, RowSelecti
 
         cancellationToken.ThrowIfCancellationRequested();
         return new PreloadResult(Status, _failures, _stopped);
+    }
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _unpark.Dispose();
     }
 
     private async Task WorkAsync(int number, CancellationToken cancellationToken)

@@ -24,7 +24,7 @@ internal sealed class PinVerb : CacheVerb
 
     protected override async Task<int> RunAsync(CacheWork work, CancellationToken cancellationToken)
     {
-        Preloader preloader = new(work.Cache, work.Tree, work.Selection, new PreloadOptions { Pin = true });
+        using Preloader preloader = new(work.Cache, work.Tree, work.Selection, new PreloadOptions { Pin = true });
         try
         {
             return PreloadReport.Show(work.Context, await PreloadDisplay.RunAsync(work.Context, preloader, cancellationToken));

@@ -62,7 +62,7 @@ internal sealed class PreloadVerb : CacheVerb
 
     protected override async Task<int> RunAsync(CacheWork work, CancellationToken cancellationToken)
     {
-        Preloader preloader = new(work.Cache, work.Tree, work.Selection, new PreloadOptions { Parallelism = work.Context.Get(s_threads) });
+        using Preloader preloader = new(work.Cache, work.Tree, work.Selection, new PreloadOptions { Parallelism = work.Context.Get(s_threads) });
         return PreloadReport.Show(work.Context, await PreloadDisplay.RunAsync(work.Context, preloader, cancellationToken));
     }
 
