@@ -134,6 +134,7 @@ internal sealed class DemoScript(Terminal terminal) : IAsyncDisposable
     private async Task<(double Wall, double Cpu)> RunMlpAsync(string[] arguments, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
+        double cpu = ChildCpu.Seconds;
         (string program, IEnumerable<string> first) = ServerProcess.Myself();
         ProcessStartInfo info = new(program, [.. first.Skip(1), .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
         info.Environment["MLP_STATE_DIR"] = Path.Combine(_root, "state");
@@ -153,7 +154,7 @@ internal sealed class DemoScript(Terminal terminal) : IAsyncDisposable
             throw new CacheException(CacheError.Unsupported, said.StartsWith("mlp: ", StringComparison.Ordinal) ? said[5..] : said);
         }
 
-        return (Stopwatch.GetElapsedTime(start).TotalSeconds, process.TotalProcessorTime.TotalSeconds);
+        return (Stopwatch.GetElapsedTime(start).TotalSeconds, ChildCpu.Seconds - cpu);
     }
 
     private Task<(double Wall, double Cpu)> MlpAsync(string command, CancellationToken cancellationToken)
