@@ -19,6 +19,7 @@ internal static class Verbs
         ["cold-small"] = ColdSmallBar.RunAsync,
         ["cold-sequential"] = ColdSequentialBar.RunAsync,
         ["restart"] = RestartBar.RunAsync,
+        ["preload"] = PreloadBar.RunAsync,
         ["peers"] = PeersBar.RunAsync,
         ["soak"] = SoakVerb.RunAsync,
         ["crash"] = CrashVerb.RunAsync,

@@ -3,7 +3,7 @@ namespace MLPlatform.CacheWorker;
 /// <summary>How a preload goes about it.</summary>
 public sealed record PreloadOptions
 {
-    /// <summary>Fetches at once; fewer while the store suggests fewer. Sixteen hide 20 ms of latency at 800 files/s; beyond that two cores gain nothing and each large part holds 8 MiB.</summary>
+    /// <summary>Fetches at once; fewer while the store suggests fewer. Behind a round trip of 20 ms sixteen can give 800 files/s at most; with large files each holds a part of 8 MiB, 128 MiB of the default budget of 512.</summary>
     public int Parallelism { get; init; } = 16;
 
     /// <summary>Deadline of one fetch.</summary>
