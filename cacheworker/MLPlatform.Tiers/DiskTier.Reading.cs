@@ -20,16 +20,23 @@ public sealed partial class DiskTier
     /// <param name="place">Never another file's: a file that moved or left makes reads of its old place a miss.</param>
     public bool TryFindSmall(in FileKey key, out ulong place)
     {
-        foreach (CacheDevice device in _devices)
+        place = 0;
+        try
         {
-            if (device.IsReadable && device.Segments.TryFind(key, out RecordLocation location) && !IsExpired(location.Created))
+            foreach (CacheDevice device in _devices)
             {
-                place = location.Place;
-                return true;
+                if (device.IsReadable && device.Segments.TryFind(key, out RecordLocation location) && !IsExpired(location.Created))
+                {
+                    place = location.Place;
+                    return true;
+                }
             }
         }
+        catch (ObjectDisposedException)
+        {
+            // The tier has been closed.
+        }
 
-        place = 0;
         return false;
     }
 
@@ -62,6 +69,11 @@ public sealed partial class DiskTier
         catch (CacheException e)
         {
             device.Failed(e);
+            return ReadOutcome.Miss;
+        }
+        catch (ObjectDisposedException)
+        {
+            // The tier has been closed.
             return ReadOutcome.Miss;
         }
     }
@@ -132,7 +144,13 @@ public sealed partial class DiskTier
 
         try
         {
-            return file.TryLend();
+            if (file.TryLend() is { } lease)
+            {
+                return lease;
+            }
+
+            VerifySoon(file);
+            return null;
         }
         catch (CacheException e)
         {

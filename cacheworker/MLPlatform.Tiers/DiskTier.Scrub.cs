@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
 using MLPlatform.Core;
 using MLPlatform.Tiers.Devices;
 using MLPlatform.Tiers.LargeFiles;
@@ -10,7 +12,48 @@ public sealed partial class DiskTier
     // A disk of 1 TB is read once a day at this rate, which no reader feels.
     private const long ScrubBytesPerSecond = 12 << 20;
 
+    private const int MaxVerifiesQueued = 256;
+
     private static readonly TimeSpan s_scrubPause = TimeSpan.FromHours(1);
+
+    private readonly Channel<LargeFile> _verifies = Channel.CreateBounded<LargeFile>(new BoundedChannelOptions(MaxVerifiesQueued) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly ConcurrentDictionary<FileKey, bool> _verifying = new();
+
+    /// <summary>Reads a file back that somebody has opened. Only one that was written by this process, whose bytes are still in memory: others are verified by their readers as they
+    /// go, and reading those ahead of them would read the disk twice.</summary>
+    private void VerifySoon(LargeFile file)
+    {
+        if (file is { IsComplete: true, IsVerified: false, WasWritten: true } && _verifying.TryAdd(file.Key, true) && !_verifies.Writer.TryWrite(file))
+        {
+            _verifying.TryRemove(file.Key, out _);
+        }
+    }
+
+    private async Task VerifyAsync()
+    {
+        try
+        {
+            await foreach (LargeFile file in _verifies.Reader.ReadAllAsync(_disposed.Token))
+            {
+                try
+                {
+                    await Task.Run(() => file.VerifyAsync(static (_, _) => ValueTask.CompletedTask, _disposed.Token), _disposed.Token);
+                }
+                catch (CacheException e)
+                {
+                    DeviceOfLarge(file.Key)?.Failed(e);
+                }
+                finally
+                {
+                    _verifying.TryRemove(file.Key, out _);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The tier is being closed.
+        }
+    }
 
     private async Task ScrubAsync()
     {

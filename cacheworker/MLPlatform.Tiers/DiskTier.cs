@@ -82,6 +82,11 @@ public sealed partial class DiskTier : IAsyncDisposable
         return tier;
     }
 
+    /// <summary>What datasets have here, by tag.</summary>
+    internal IEnumerable<DatasetUsage> Datasets => _datasets?.All ?? [];
+
+    internal void ForEachDevice(Action<CacheDevice> visit) => Array.ForEach(_devices, visit);
+
     /// <summary>What was done since start and is held now.</summary>
     public DiskTierCounters Counters
     {
@@ -218,7 +223,7 @@ public sealed partial class DiskTier : IAsyncDisposable
             }
 
             Volatile.Write(ref _devices, [.. open]);
-            _upkeep = Task.WhenAll(Task.Run(UpkeepAsync), Task.Run(ScrubAsync));
+            _upkeep = Task.WhenAll(Task.Run(UpkeepAsync), Task.Run(VerifyAsync), Task.Run(ScrubAsync));
         }
         catch (Exception e) // A cache that cannot be opened must not end the mount; the store is still there.
         {

@@ -24,16 +24,20 @@ internal sealed unsafe partial class DeviceLock : IDisposable
     public static DeviceLock? TryTake(string directory)
     {
         string path = Path.Combine(directory, "lock");
-        SafeFileHandle file;
-        try
+
+        // Not File.OpenHandle: it takes a shared flock of its own, which fails where somebody owns the directory and looks like a broken disk.
+        int descriptor;
+        fixed (byte* p = Encoding.UTF8.GetBytes(path + "\0"))
         {
-            file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CacheException(CacheError.DeviceFailed, $"The cache directory {directory} cannot be used: {e.Message}", e);
+            descriptor = DeviceLibc.OpenAt(DeviceLibc.AT_FDCWD, p, DeviceLibc.O_RDWR | DeviceLibc.O_CREAT | DeviceLibc.O_CLOEXEC, 0x180); // 0600
         }
 
+        if (descriptor < 0)
+        {
+            throw new CacheException(CacheError.DeviceFailed, $"The cache directory {directory} cannot be used: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}.");
+        }
+
+        SafeFileHandle file = new(descriptor, ownsHandle: true);
         if (Flock((int)file.DangerousGetHandle(), LOCK_EX | LOCK_NB) != 0)
         {
             int errno = Marshal.GetLastPInvokeError();

@@ -49,6 +49,7 @@ internal sealed partial class LargeFile
     /// <exception cref="CacheException"><c>DeviceFailed</c>: nothing has changed, or only the space is still taken; a later change gives it back.</exception>
     public bool TryDropBlock(int block, out long gone)
     {
+        Invariant.That(block >= 0 && block < BlocksOf(Size));
         gone = 0;
         long first = (long)block * UnitsPerBlock;
         long end = Math.Min(Units, first + UnitsPerBlock);
@@ -383,6 +384,7 @@ internal sealed partial class LargeFile
                 }
             }
 
+            WasWritten = true;
             _changeCount++;
             Volatile.Write(ref _isVerified, false);
             CountUnsynchronized(units, bytes, diskBytes);
@@ -445,6 +447,7 @@ internal sealed partial class LargeFile
                 }
 
                 RemoveUnsynchronized(content, unit, unit + 1);
+                TryReclaimUnsynchronized(content);
             }
 
             _store.NoteCorrupt(this, unit);

@@ -64,6 +64,9 @@ internal sealed partial class LargeFile
     /// <summary>All of it has been read back and found right since start, by readers or a scrub, and nothing has changed since.</summary>
     public bool IsVerified => Volatile.Read(ref _isVerified);
 
+    /// <summary>Some of it was written since start.</summary>
+    public bool WasWritten { get; private set; }
+
     public LargeFileInfo Info => _info with { PresentBytes = PresentBytes };
 
     /// <summary>For the choice of what to close.</summary>
@@ -227,6 +230,7 @@ internal sealed partial class LargeFile
 
             TakeMapUnsynchronized(content);
             Volatile.Write(ref _content, content);
+            TryReclaimUnsynchronized(content);
         }
 
         return _content;

@@ -140,6 +140,91 @@ public sealed class CachedMountTests : IAsyncLifetime
         Assert.Contains(without.Log, line => line.Contains(file, StringComparison.Ordinal));
     }
 
+    [SkippableFact]
+    [Promise("C1")]
+    public async Task Passthrough_OfACachedFile_IsRightWhileTheCacheEvicts()
+    {
+        Requires.Fuse();
+        Requires.Root();
+        await StartAsync(12, 5_000_000);
+        await using MountedSource mount = await MountAsync("shards", "--cache-size", "24MB", "--eviction", "lru");
+        string key = _source.KeyAt(0);
+        byte[] expected = File.ReadAllBytes(mount.PathOf(key));
+        Assert.Equal(-1, SyntheticContent.FirstMismatch(_source.Seed, key, 0, expected));
+        await mount.UntilAsync("cached_bytes.disk", 5_000_000);
+
+        // The first opens find a file that has not been read back since it was written, which is done then.
+        FileStream? stream = null;
+        for (int attempt = 0; attempt < 200; attempt++)
+        {
+            stream = File.OpenRead(mount.PathOf(key));
+            if ((await mount.StatisticsAsync()).GetProperty("passthrough_opens").GetInt64() > 0)
+            {
+                break;
+            }
+
+            await stream.DisposeAsync();
+            stream = null;
+            await Task.Delay(50);
+        }
+
+        Assert.NotNull(stream);
+        await using (stream)
+        {
+            using System.IO.MemoryMappedFiles.MemoryMappedFile map = System.IO.MemoryMappedFiles.MemoryMappedFile.CreateFromFile(
+                stream, null, 0, System.IO.MemoryMappedFiles.MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            using System.IO.MemoryMappedFiles.MemoryMappedViewAccessor view = map.CreateViewAccessor(0, expected.Length, System.IO.MemoryMappedFiles.MemoryMappedFileAccess.Read);
+            byte[] bytes = new byte[expected.Length];
+            for (int round = 0; round < 3; round++)
+            {
+                for (int index = 1; index < _source.Count; index++)
+                {
+                    string other = _source.KeyAt(index);
+                    Assert.Equal(-1, SyntheticContent.FirstMismatch(_source.Seed, other, 0, File.ReadAllBytes(mount.PathOf(other))));
+                    stream.Position = 0;
+                    stream.ReadExactly(bytes);
+                    Assert.True(bytes.AsSpan().SequenceEqual(expected), $"A read differs after {index} files in round {round}.");
+                    view.ReadArray(0, bytes, 0, bytes.Length);
+                    Assert.True(bytes.AsSpan().SequenceEqual(expected), $"The map differs after {index} files in round {round}.");
+                }
+            }
+
+            Assert.True((await mount.StatisticsAsync()).GetProperty("evicted_bytes").GetInt64() > 24_000_000);
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData(100_000)]
+    [InlineData(5_000_000)]
+    public async Task Cache_InMemory_WorksAsOnADisk(int objectBytes)
+    {
+        Requires.Fuse();
+        Skip.IfNot(Directory.Exists("/dev/shm"), "needs /dev/shm");
+        string memory = $"/dev/shm/mlp-test-{Guid.NewGuid():N}";
+        try
+        {
+            await StartAsync(8, objectBytes);
+            await using (MountedSource first = await MountAsync("shards", "--cache-dir", $"{memory},tier=memory", "--cache-size", "50MB", "--min-free", "0"))
+            {
+                ReadAll(first);
+                await first.UntilAsync("cached_bytes.memory", 8L * objectBytes);
+            }
+
+            OriginCounters before = _origin.Counters;
+            await using MountedSource second = await MountAsync("shards", "--cache-dir", $"{memory},tier=memory", "--cache-size", "50MB", "--min-free", "0");
+            ReadAll(second);
+            Assert.Equal(0, (_origin.Counters - before).Gets);
+            Assert.Equal(8L * objectBytes, (await second.StatisticsAsync()).GetProperty("cached_bytes").GetProperty("memory").GetInt64());
+        }
+        finally
+        {
+            if (Directory.Exists(memory))
+            {
+                Directory.Delete(memory, recursive: true);
+            }
+        }
+    }
+
     private async Task StartAsync(int objects, int objectBytes)
     {
         _source = new SyntheticSource(Bucket, directories: 4, filesPerDirectory: objects / 4, objectBytes, seed: 3);
