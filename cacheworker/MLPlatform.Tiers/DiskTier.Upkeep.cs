@@ -107,12 +107,12 @@ public sealed partial class DiskTier
             MakeRoom(device, roomWanted, extraBytes: 0);
             await CleanAsync(device, roomWanted);
 
-            // What left lies scattered in segments too full to be cleaned. More must leave before room comes of it; at the latest a quarter, since then some segment has lost a quarter.
+            // What left lies scattered in segments too full to be cleaned. More must leave before room comes of it, a little at a time and at most a quarter of all.
             long step = Math.Max(device.SegmentBytes, device.LimitBytes / HeadroomShare);
             for (long extra = step; (roomWanted || device.UsedBytes > device.LimitBytes) && !device.HasRoom && extra <= (device.LimitBytes / 4) + step; extra += step)
             {
                 _disposed.Token.ThrowIfCancellationRequested();
-                if (!MakeRoom(device, roomWanted, extra))
+                if (!MakeRoom(device, roomWanted, step))
                 {
                     break;
                 }
@@ -165,14 +165,14 @@ public sealed partial class DiskTier
 
     /// <summary>Lets entries go when the device holds more than it may, or when somebody found no room: first of datasets that nobody uses, then whom the policy
     /// names, and, only where the disk itself ran short, anybody.</summary>
-    /// <param name="extraBytes">How much more than that should leave.</param>
+    /// <param name="extraBytes">How much more than that, and than what has left already, should leave.</param>
     /// <returns>False: nothing left.</returns>
     private bool MakeRoom(CacheDevice device, bool roomWanted, long extraBytes)
     {
         long limit = device.FillableBytes;
         long headroom = roomWanted || _options.Eviction != EvictionKind.Uniform ? Math.Max(device.SegmentBytes, limit / HeadroomShare) : 0;
-        long target = limit - headroom - extraBytes;
         long before = device.LiveDiskBytes;
+        long target = extraBytes > 0 ? Math.Min(limit - headroom, before) - extraBytes : limit - headroom;
         foreach (DatasetUsage unused in _datasets!.Unused())
         {
             if (device.LiveDiskBytes <= target)
@@ -184,9 +184,10 @@ public sealed partial class DiskTier
         }
 
         EvictByPolicy(device, target);
-        if (device.LiveDiskBytes > device.LimitBytes - extraBytes && device.UsedBytes > device.LimitBytes)
+        long most = extraBytes > 0 ? Math.Min(device.LimitBytes, before) - extraBytes : device.LimitBytes;
+        if (device.LiveDiskBytes > most && device.UsedBytes > device.LimitBytes)
         {
-            Evict(device, device.LiveDiskBytes - device.LimitBytes + extraBytes, static (_, location) => !IsPinned(location), static file => !file.Info.IsPinned);
+            Evict(device, device.LiveDiskBytes - most, static (_, location) => !IsPinned(location), static file => !file.Info.IsPinned);
         }
 
         return device.LiveDiskBytes < before;
