@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 done
 
 # What the tests use beyond the .NET SDK: a real S3 server, FUSE's helper, load generators, real data, and NativeAOT's linker.
-packages="radosgw ceph-mon ceph-osd ceph-common fuse3 fio rsync attr python3 openclipart-png clang zlib1g-dev curl"
+packages="radosgw ceph-mon ceph-osd ceph-common fuse3 fio rsync attr python3 openclipart-png dataset-fashion-mnist clang zlib1g-dev curl"
 missing= installing=
 for package in $packages; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

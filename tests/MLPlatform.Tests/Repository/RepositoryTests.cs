@@ -25,7 +25,7 @@ public sealed partial class RepositoryTests
         ["MLPlatform.Cli"] = ["MLPlatform.CacheWorker", "MLPlatform.FileSystem", "MLPlatform.Lab"],
         ["MLPlatform.Bench"] = ["MLPlatform.Cli", "MLPlatform.Lab"],
         ["MLPlatform.Tests"] = ["MLPlatform.Cli", "MLPlatform.Lab"],
-        ["MLPlatform.MountTests"] = ["MLPlatform.Cli", "MLPlatform.Lab"],
+        ["MLPlatform.MountTests"] = ["MLPlatform.Bench", "MLPlatform.Cli", "MLPlatform.Lab"],
     };
 
     [Fact]
