@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using MLPlatform.Core;
 using MLPlatform.UnderStore;
 
@@ -88,10 +89,14 @@ public sealed class DatasetOpener(Catalogue catalogue)
     private async Task<MountedDataset> OpenRawAsync(SourceReference reference, DatasetOpenOptions options, CancellationToken cancellationToken)
     {
         await using var opened = new Undo();
+
+        // The folder's name is a hash, and the first hash of a process loads OpenSSL, as long as a store takes to answer.
+        Task warmed = Task.Run(static () => _ = SHA256.HashData([]), CancellationToken.None);
         StoreReference how = StoreReference.From(options.Store);
         IUnderStore store = catalogue.OpenStores([new DatasetSource("", reference.Uri!, how)], options.Store)[0];
         opened.Add(store.DisposeAsync);
         await store.CheckAsync(cancellationToken);
+        await warmed;
         var source = new DatasetSource("", store.Uri, how);
         var stores = new StoreTable(store.Uri, [source], [store]);
         SourceFolder folder = opened.Add(catalogue.OpenSource(source));

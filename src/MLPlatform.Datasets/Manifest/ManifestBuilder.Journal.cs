@@ -182,19 +182,7 @@ public sealed partial class ManifestBuilder
     /// <summary>Sorts what is in memory to disk and writes down, where there is a journal, what is safe by that.</summary>
     private void CheckpointUnsynchronized()
     {
-        int run = -1;
-        if (_buffer.Count > 0)
-        {
-            run = _runs.Count;
-            using (RecordMerger sorted = _buffer.TakeSorted())
-            {
-                RunFile.Write(_work.RunPath(run), sorted, durable: _journal is not null, CancellationToken.None);
-            }
-
-            _buffer.Release();
-            _runs.Add(_work.RunPath(run));
-        }
-
+        int run = SpillUnsynchronized(durable: _journal is not null);
         if (_journal is not null && (run >= 0 || _opened.Count > 0 || _closed.Count > 0))
         {
             DurableDirectory.Flush(_work.Root);
@@ -204,5 +192,25 @@ public sealed partial class ManifestBuilder
         }
 
         _lastCheckpoint = _options.Time.GetTimestamp();
+    }
+
+    /// <summary>Sorts what is in memory to disk.</summary>
+    /// <returns>The number of the run; -1 when there was nothing.</returns>
+    private int SpillUnsynchronized(bool durable)
+    {
+        if (_buffer.Count == 0)
+        {
+            return -1;
+        }
+
+        int run = _runs.Count;
+        using (RecordMerger sorted = _buffer.TakeSorted())
+        {
+            RunFile.Write(_work.RunPath(run), sorted, durable, CancellationToken.None);
+        }
+
+        _buffer.Release();
+        _runs.Add(_work.RunPath(run));
+        return run;
     }
 }

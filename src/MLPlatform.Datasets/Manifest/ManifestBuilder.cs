@@ -193,7 +193,8 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
                 await MakeRoomUnsynchronizedAsync(cancellationToken);
             }
 
-            CheckpointUnsynchronized();
+            // Not safe on the disk, and not in the journal: who is killed while writing lists again what came since the last checkpoint.
+            SpillUnsynchronized(durable: false);
             Directory.CreateDirectory(directory);
             ManifestBuildResult result = Write(directory, cancellationToken);
             _finished = true;
@@ -272,7 +273,7 @@ public sealed partial class ManifestBuilder : IAsyncDisposable
     {
         List<string> runs = MergeInPasses(cancellationToken);
         using var sorted = new RecordMerger(runs.Select(run => new RunSource(run)));
-        using var rows = new RowPass(_options);
+        using var rows = new RowPass(_options, _encoder.Files + _encoder.Directories);
         rows.Run(sorted, files => Report(ListPhase.Writing, files), cancellationToken);
         DatasetVersionId digest = new ManifestAssembler(rows, _options).Write(directory, cancellationToken);
         Report(ListPhase.Writing, rows.Files, always: true);

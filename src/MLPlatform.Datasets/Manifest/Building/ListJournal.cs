@@ -36,7 +36,7 @@ internal sealed class ListJournal : IDisposable
         writer.Write(KeyOf(options));
         writer.Write(options.Time.GetUtcNow().ToUnixTimeMilliseconds());
         writer.Flush();
-        journal.Append(bytes);
+        journal.Append(bytes, durable: false); // Says nothing without a checkpoint behind it, whose flush covers it.
         return journal;
     }
 
@@ -85,7 +85,7 @@ internal sealed class ListJournal : IDisposable
         using var writer = new BinaryWriter(bytes);
         checkpoint.Write(writer);
         writer.Flush();
-        Append(bytes);
+        Append(bytes, durable: true);
     }
 
     public void Dispose() => _file.Dispose();
@@ -145,7 +145,7 @@ internal sealed class ListJournal : IDisposable
         return record;
     }
 
-    private void Append(MemoryStream bytes)
+    private void Append(MemoryStream bytes, bool durable)
     {
         ReadOnlySpan<byte> record = bytes.GetBuffer().AsSpan(0, (int)bytes.Length);
         Span<byte> header = stackalloc byte[RecordHeaderBytes];
@@ -153,7 +153,11 @@ internal sealed class ListJournal : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(header[4..], Crc32.HashToUInt32(record));
         RandomAccess.Write(_file, header, _length);
         RandomAccess.Write(_file, record, _length + RecordHeaderBytes);
-        RandomAccess.FlushToDisk(_file);
+        if (durable)
+        {
+            RandomAccess.FlushToDisk(_file);
+        }
+
         _length += RecordHeaderBytes + record.Length;
     }
 }

@@ -28,7 +28,7 @@ internal sealed unsafe partial class RowPass : IDisposable
     private bool _lastWasDirectory;
     private ulong _nextInode;
     private ulong _reservedEnd;
-    private ulong _nextReserve = FirstReserve;
+    private ulong _nextReserve;
 
     // The directory whose children come now: its number and what lies directly in it.
     private long _directory = -1;
@@ -37,11 +37,15 @@ internal sealed unsafe partial class RowPass : IDisposable
     private long _directBytes;
     private long _newest;
 
-    public RowPass(ManifestBuilderOptions options)
+    /// <param name="expected">About how many names come, files and directories.</param>
+    public RowPass(ManifestBuilderOptions options, long expected)
     {
         _options = options;
         _previous = new PreviousJoin(options.Previous, options.Mounts);
         _nextInode = _reservedEnd = NextInode = Math.Max(options.Previous?.NextInode ?? 0, ManifestFormat.RootInode + 1);
+
+        // Where there was no version before, every name needs a number, and each reservation waits for the disk twice.
+        _nextReserve = options.Previous is null ? (ulong)Math.Clamp(expected, (long)FirstReserve, (long)LastReserve) : FirstReserve;
         _queue = new DirectoryQueue(Path.Combine(options.WorkDirectory, "column-queue"));
         (Class, Size, Mtime, ETagParts, Inode) = (Column("class"), Column("size"), Column("mtime"), Column("parts"), Column("inode"));
         (NameGroups, Names, Texts, Identity, SkippedList) = (Column("groups"), Blob("names"), Blob("texts"), Blob("identity"), Blob("skipped"));
