@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using MLPlatform.Core;
 using MLPlatform.Tiers;
-using MLPlatform.Tiers.LargeFiles;
 using Xunit;
 
 namespace MLPlatform.Tests.Tiers;
