@@ -204,14 +204,14 @@ public sealed class CachedMountTests : IAsyncLifetime
         try
         {
             await StartAsync(8, objectBytes);
-            await using (MountedSource first = await MountAsync("shards", "--cache-dir", $"{memory},tier=memory", "--cache-size", "50MB", "--min-free", "0"))
+            await using (MountedSource first = await MountAsync("shards", "--cache-dir", $"{memory},tier=memory", "--cache-size", "100MB", "--min-free", "0"))
             {
                 ReadAll(first);
                 await first.UntilAsync("cached_bytes.memory", 8L * objectBytes);
             }
 
             OriginCounters before = _origin.Counters;
-            await using MountedSource second = await MountAsync("shards", "--cache-dir", $"{memory},tier=memory", "--cache-size", "50MB", "--min-free", "0");
+            await using MountedSource second = await MountAsync("shards", "--cache-dir", $"{memory},tier=memory", "--cache-size", "100MB", "--min-free", "0");
             ReadAll(second);
             Assert.Equal(0, (_origin.Counters - before).Gets);
             Assert.Equal(8L * objectBytes, (await second.StatisticsAsync()).GetProperty("cached_bytes").GetProperty("memory").GetInt64());

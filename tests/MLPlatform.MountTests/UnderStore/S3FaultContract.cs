@@ -75,9 +75,10 @@ public abstract class S3FaultContract
     [SkippableFact]
     public async Task Read_SlowButSteady_IsNoFault()
     {
-        await using Scene scene = await OpenAsync(stall: s_short);
+        // Twice as long in all as any silence may be, and a hundred times longer than any silence is.
+        await using Scene scene = await OpenAsync(stall: TimeSpan.FromSeconds(3));
         scene.Proxy.Latency = TimeSpan.FromMilliseconds(200);
-        scene.Proxy.BytesPerSecond = 2_000_000;
+        scene.Proxy.BytesPerSecond = 500_000;
         await scene.ReadAndCompareAsync(0, Size);
         Assert.Equal(0, scene.Store.Counters.Errors);
         Assert.Equal(Size, scene.Store.Counters.Bytes);
