@@ -106,7 +106,7 @@ internal sealed class CacheDevice(int number, CacheDeviceOptions options, IDevic
     {
         files.CreateDirectory(options.Directory);
         _ownership = DeviceLock.TryTake(options.Directory)
-            ?? throw new CacheException(CacheError.Busy, $"The cache directory {options.Directory} is in use by another process.");
+            ?? throw new CacheException(CacheError.Busy, $"The cache directory {options.Directory} is in use by another process, a mount or a preload; wait for its end, or name another with --cache-dir.");
     }
 
     public void Unlock() => _ownership?.Dispose();
