@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.Extensions.Logging;
 using MLPlatform.Client;
 using MLPlatform.Core;
 using MLPlatform.Datasets;
@@ -22,19 +21,17 @@ public sealed partial class CachedDataset : IRangeSource, ILocalFiles, IDisposab
     private readonly BlockPool _pool;
     private readonly ScratchBlocks _scratch;
     private readonly ConcurrentDictionary<IUnderStore, StoreScope> _scopes = new(ReferenceEqualityComparer.Instance);
-    private readonly ILogger _logger;
     private readonly uint _dataset;
     private long _localBytes;
     private long _readerBytes;
 
     /// <param name="name">Of the dataset, for quotas and for who leaves first when the disk is full.</param>
     /// <param name="quotaBytes">Most payload bytes of it; null: no limit of its own.</param>
-    public CachedDataset(DiskTier tier, string name, long? quotaBytes, BlockPool pool, ILogger<CachedDataset> logger)
+    public CachedDataset(DiskTier tier, string name, long? quotaBytes, BlockPool pool)
     {
         _tier = tier;
         _flights = FlightsOf(tier);
         _pool = pool;
-        _logger = logger;
         _scratch = new ScratchBlocks(pool, ScratchBytes, MaxScratchBlocks);
         _dataset = tier.Use(name, quotaBytes);
     }
@@ -56,7 +53,6 @@ public sealed partial class CachedDataset : IRangeSource, ILocalFiles, IDisposab
                 EvictedBytes = tier.EvictedBytes,
                 RejectedBytes = tier.RejectedBytes,
                 ChecksumFailures = tier.ChecksumFailures,
-                Problems = tier.Problems,
             };
         }
     }
@@ -76,8 +72,6 @@ public sealed partial class CachedDataset : IRangeSource, ILocalFiles, IDisposab
 
         return _tier.FindLarge(key) is not { } large ? "nothing" : $"{large.PresentBytes} of {file.Object.Size} bytes on disk";
     }
-
-    public DiskTier Tier => _tier;
 
     public bool IsGuarded(FileVersion file) => file.Store.ReadsAreGuarded;
 

@@ -32,7 +32,4 @@ public sealed record LocalCounters
 
     /// <summary>Damaged copies found and dropped.</summary>
     public required long ChecksumFailures { get; init; }
-
-    /// <summary>Cache directories that are not healthy, with the reason.</summary>
-    public required IReadOnlyList<string> Problems { get; init; }
 }

@@ -43,7 +43,7 @@ internal sealed class FasterGeneration : IDisposable
     private readonly int _slotMask;
 
     // The owner and the visits under way.
-    private int _users = 1;
+    private UseCount _users = new();
 
     public FasterGeneration(long entries)
     {
@@ -140,26 +140,11 @@ internal sealed class FasterGeneration : IDisposable
 
     /// <summary>Keeps the store from going away until <see cref="Release"/>.</summary>
     /// <returns>False when it has gone.</returns>
-    public bool TryHold()
-    {
-        int users = Volatile.Read(ref _users);
-        while (users > 0)
-        {
-            int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
-            if (seen == users)
-            {
-                return true;
-            }
-
-            users = seen;
-        }
-
-        return false;
-    }
+    public bool TryHold() => _users.TryEnter();
 
     public void Release()
     {
-        if (Interlocked.Decrement(ref _users) == 0)
+        if (_users.Leave())
         {
             _store.Dispose();
             _noCheckpoints.Dispose();

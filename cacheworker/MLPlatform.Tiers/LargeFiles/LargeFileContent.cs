@@ -13,7 +13,7 @@ internal sealed unsafe class LargeFileContent
     private readonly ulong* _present;
     private readonly ulong* _verified;
     private long _verifiedUnits;
-    private int _users = 1;
+    private UseCount _users = new();
 
     public LargeFileContent(SafeFileHandle data, SafeFileHandle map, long units)
     {
@@ -32,27 +32,12 @@ internal sealed unsafe class LargeFileContent
     public long Units { get; }
 
     /// <returns>False: it is being closed; open the file anew.</returns>
-    public bool TryEnter()
-    {
-        int users = Volatile.Read(ref _users);
-        while (users > 0)
-        {
-            int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
-            if (seen == users)
-            {
-                return true;
-            }
-
-            users = seen;
-        }
-
-        return false;
-    }
+    public bool TryEnter() => _users.TryEnter();
 
     /// <summary>The last one out closes everything. The maker leaves once, too.</summary>
     public void Leave()
     {
-        if (Interlocked.Decrement(ref _users) == 0)
+        if (_users.Leave())
         {
             Data.Dispose();
             Map.Dispose();

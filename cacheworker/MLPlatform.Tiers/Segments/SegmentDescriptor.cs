@@ -9,31 +9,16 @@ namespace MLPlatform.Tiers.Segments;
 /// <param name="file">Owned. The caller is the first user.</param>
 internal sealed class SegmentDescriptor(SafeFileHandle file)
 {
-    private int _users = 1;
+    private UseCount _users = new();
 
     public SafeFileHandle File => file;
 
     /// <returns>False when it is closed already.</returns>
-    public bool TryEnter()
-    {
-        int users = Volatile.Read(ref _users);
-        while (users > 0)
-        {
-            int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
-            if (seen == users)
-            {
-                return true;
-            }
-
-            users = seen;
-        }
-
-        return false;
-    }
+    public bool TryEnter() => _users.TryEnter();
 
     public void Leave()
     {
-        if (Interlocked.Decrement(ref _users) == 0)
+        if (_users.Leave())
         {
             file.Dispose();
         }

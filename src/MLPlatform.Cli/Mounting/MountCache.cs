@@ -46,7 +46,7 @@ internal sealed class MountCache : IAsyncDisposable
     public static MountCache Open(CacheOptions options, long? quotaBytes, string dataset, BlockPool pool, ILoggerFactory loggers)
     {
         DiskTier tier = DiskTier.Open(options, pool.Budget, loggers, TimeProvider.System);
-        return new MountCache(tier, new CachedDataset(tier, dataset, quotaBytes, pool, loggers.CreateLogger<CachedDataset>()));
+        return new MountCache(tier, new CachedDataset(tier, dataset, quotaBytes, pool));
     }
 
     public async ValueTask DisposeAsync()
